@@ -1,0 +1,46 @@
+# Unit tests: tests/unit/test-NAME.c becomes tests/unit/NAME.t.
+CPPFLAGS_UNIT = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+EXTRA_DIST += %D%/answer.h %D%/data.h %D%/data %D%/fds.h
+
+check_PROGRAMS += %D%/text.t
+TESTS += %D%/text.t
+tests_unit_text_t_SOURCES = %D%/test-text.c
+tests_unit_text_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_text_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/jtext.t
+TESTS += %D%/jtext.t
+tests_unit_jtext_t_SOURCES = %D%/test-jtext.c
+tests_unit_jtext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_jtext_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/json.t
+TESTS += %D%/json.t
+tests_unit_json_t_SOURCES = %D%/test-json.c
+tests_unit_json_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_json_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) -lm
+
+check_PROGRAMS += %D%/schema.t
+TESTS += %D%/schema.t
+tests_unit_schema_t_SOURCES = %D%/test-schema.c
+tests_unit_schema_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_schema_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) -lm
+
+check_PROGRAMS += %D%/rows.t
+TESTS += %D%/rows.t
+tests_unit_rows_t_SOURCES = %D%/test-rows.c
+tests_unit_rows_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_rows_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/csv.t
+TESTS += %D%/csv.t
+tests_unit_csv_t_SOURCES = %D%/test-csv.c
+tests_unit_csv_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_csv_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/frame.t
+TESTS += %D%/frame.t
+tests_unit_frame_t_SOURCES = %D%/test-frame.c
+tests_unit_frame_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_frame_t_LDADD = $(COMMON_LIB) -lm
+
