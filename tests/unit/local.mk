@@ -38,6 +38,18 @@ tests_unit_csv_t_SOURCES = %D%/test-csv.c
 tests_unit_csv_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_csv_t_LDADD = $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/gateway-parts.t
+TESTS += %D%/gateway-parts.t
+tests_unit_gateway_parts_t_SOURCES = %D%/test-gateway-parts.c core/gateway/headers.c core/gateway/limiter.c core/gateway/retry.c core/gateway/site.c
+tests_unit_gateway_parts_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(CURL_CFLAGS)
+tests_unit_gateway_parts_t_LDADD = $(COMMON_LIB) $(CURL_LIBS) -lm
+
+check_PROGRAMS += %D%/gateway.t
+TESTS += %D%/gateway.t
+tests_unit_gateway_t_SOURCES = %D%/test-gateway.c 
+tests_unit_gateway_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_gateway_t_LDADD = $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/frame.t
 TESTS += %D%/frame.t
 tests_unit_frame_t_SOURCES = %D%/test-frame.c
