@@ -38,6 +38,18 @@ tests_unit_csv_t_SOURCES = %D%/test-csv.c
 tests_unit_csv_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_csv_t_LDADD = $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/aggregate.t
+TESTS += %D%/aggregate.t
+tests_unit_aggregate_t_SOURCES = %D%/test-aggregate.c
+tests_unit_aggregate_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_aggregate_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/stats.t
+TESTS += %D%/stats.t
+tests_unit_stats_t_SOURCES = %D%/test-stats.c
+tests_unit_stats_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_stats_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/gateway-parts.t
 TESTS += %D%/gateway-parts.t
 tests_unit_gateway_parts_t_SOURCES = %D%/test-gateway-parts.c core/gateway/headers.c core/gateway/limiter.c core/gateway/retry.c core/gateway/site.c
@@ -55,4 +67,10 @@ TESTS += %D%/frame.t
 tests_unit_frame_t_SOURCES = %D%/test-frame.c
 tests_unit_frame_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_frame_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/runner.t
+TESTS += %D%/runner.t
+tests_unit_runner_t_SOURCES = %D%/test-runner.c %D%/peer.h
+tests_unit_runner_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_runner_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) -lm
 
