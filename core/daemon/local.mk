@@ -1,0 +1,40 @@
+sbin_PROGRAMS += %D%/evald
+include %D%/api.mk
+# all but main(), so that unit tests can link it
+noinst_LIBRARIES += %D%/libdaemon.a
+%C%_libdaemon_a_SOURCES = $(API_SOURCES) \
+	%D%/blame.c \
+	%D%/call.c \
+	%D%/catalog.c %D%/catalog.h \
+	%D%/child.c %D%/child.h \
+	%D%/conf.c %D%/conf.h \
+	%D%/dataset.c %D%/dataset.h \
+	%D%/dataurl.c %D%/dataurl.h \
+	%D%/gate.c %D%/gate.h \
+	%D%/identity.h \
+	%D%/job.c \
+	%D%/journal.c %D%/journal.h %D%/journal_impl.h \
+	%D%/journal_read.c \
+	%D%/leftovers.c \
+	%D%/page.c \
+	%D%/plugins.c %D%/plugins.h \
+	%D%/probe.c %D%/probe.h \
+	%D%/record.c %D%/record.h \
+	%D%/rowsfile.c %D%/rowsfile.h \
+	%D%/runner.c %D%/runner.h \
+	%D%/sched.c %D%/sched.h %D%/sched_impl.h \
+	%D%/sd.c %D%/sd.h \
+	%D%/spec.c %D%/spec.h \
+	%D%/sqlite.h \
+	%D%/store.c %D%/store.h %D%/store_impl.h \
+	%D%/table.c %D%/table.h \
+	%D%/url.c %D%/url.h \
+	%D%/worker.c %D%/worker.h
+%C%_libdaemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(DAEMON_CFLAGS)
+DAEMON_CFLAGS = $(JSON_C_CFLAGS) $(MHD_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(NETTLE_CFLAGS)
+DAEMON_LIBS = %D%/libdaemon.a $(COMMON_LIB) $(JSON_C_LIBS) $(MHD_LIBS) $(CONFIG_LIBS) \
+	$(SQLITE_LIBS) $(NETTLE_LIBS) $(EV_LIBS) -lm
+%C%_evald_SOURCES = %D%/main.c
+%C%_evald_CPPFLAGS = $(AM_CPPFLAGS) $(DAEMON_CFLAGS)
+%C%_evald_LDFLAGS = $(LDFLAGS_PROGRAM)
+%C%_evald_LDADD = $(DAEMON_LIBS)

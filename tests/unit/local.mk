@@ -1,6 +1,6 @@
 # Unit tests: tests/unit/test-NAME.c becomes tests/unit/NAME.t.
 CPPFLAGS_UNIT = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
-EXTRA_DIST += %D%/answer.h %D%/data.h %D%/data %D%/fds.h
+EXTRA_DIST += %D%/answer.h %D%/data.h %D%/data %D%/fds.h %D%/memstore.h %D%/tmpdir.h
 
 check_PROGRAMS += %D%/text.t
 TESTS += %D%/text.t
@@ -50,6 +50,36 @@ tests_unit_stats_t_SOURCES = %D%/test-stats.c
 tests_unit_stats_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_stats_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/conf.t
+TESTS += %D%/conf.t
+tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/url.c
+tests_unit_conf_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_conf_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CONFIG_LIBS) -lm
+
+check_PROGRAMS += %D%/plugins.t
+TESTS += %D%/plugins.t
+tests_unit_plugins_t_SOURCES = %D%/test-plugins.c core/daemon/plugins.c core/daemon/probe.c
+tests_unit_plugins_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_plugins_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) -lm
+
+check_PROGRAMS += %D%/dataset.t
+TESTS += %D%/dataset.t
+tests_unit_dataset_t_SOURCES = %D%/test-dataset.c core/daemon/dataset.c core/daemon/page.c core/daemon/dataurl.c core/daemon/worker.c
+tests_unit_dataset_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_dataset_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) $(EV_LIBS) -lm
+
+check_PROGRAMS += %D%/catalog.t
+TESTS += %D%/catalog.t
+tests_unit_catalog_t_SOURCES = %D%/test-catalog.c core/daemon/catalog.c core/daemon/record.c core/daemon/table.c core/daemon/rowsfile.c core/daemon/worker.c
+tests_unit_catalog_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_catalog_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(EV_LIBS) -lm
+
+check_PROGRAMS += %D%/sd.t
+TESTS += %D%/sd.t
+tests_unit_sd_t_SOURCES = %D%/test-sd.c core/daemon/sd.c
+tests_unit_sd_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_sd_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) -lm
+
 check_PROGRAMS += %D%/gateway-parts.t
 TESTS += %D%/gateway-parts.t
 tests_unit_gateway_parts_t_SOURCES = %D%/test-gateway-parts.c core/gateway/headers.c core/gateway/limiter.c core/gateway/retry.c core/gateway/site.c
@@ -68,9 +98,50 @@ tests_unit_frame_t_SOURCES = %D%/test-frame.c
 tests_unit_frame_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_frame_t_LDADD = $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/journal.t
+TESTS += %D%/journal.t
+tests_unit_journal_t_SOURCES = %D%/test-journal.c %D%/journals.h
+tests_unit_journal_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_journal_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/journal-read.t
+TESTS += %D%/journal-read.t
+tests_unit_journal_read_t_SOURCES = %D%/test-journal-read.c %D%/journals.h
+tests_unit_journal_read_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_journal_read_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/validate.t
+TESTS += %D%/validate.t
+tests_unit_validate_t_SOURCES = %D%/test-validate.c
+tests_unit_validate_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_validate_t_LDADD = $(DAEMON_LIBS) -lm
+
+check_PROGRAMS += %D%/routes.t
+TESTS += %D%/routes.t
+tests_unit_routes_t_SOURCES = %D%/test-routes.c
+tests_unit_routes_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_routes_t_LDADD = $(DAEMON_LIBS) -lm
+
+check_PROGRAMS += %D%/server.t
+TESTS += %D%/server.t
+tests_unit_server_t_SOURCES = %D%/test-server.c
+tests_unit_server_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_server_t_LDADD = $(DAEMON_LIBS) -lm
+
 check_PROGRAMS += %D%/runner.t
 TESTS += %D%/runner.t
 tests_unit_runner_t_SOURCES = %D%/test-runner.c %D%/peer.h
 tests_unit_runner_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_runner_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) -lm
 
+check_PROGRAMS += %D%/spec.t
+TESTS += %D%/spec.t
+tests_unit_spec_t_SOURCES = %D%/test-spec.c
+tests_unit_spec_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_spec_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/sched.t
+TESTS += %D%/sched.t
+tests_unit_sched_t_SOURCES = %D%/test-sched.c
+tests_unit_sched_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_sched_t_LDADD = $(DAEMON_LIBS)

@@ -1,0 +1,84 @@
+/* api.h - the handlers of the API, by resource. */
+#ifndef EVALD_API_H
+#define EVALD_API_H
+
+#include "daemon/catalog.h"
+#include "daemon/conf.h"
+#include "daemon/plugins.h"
+#include "daemon/request.h"
+#include "daemon/sched.h"
+#include "daemon/server.h"
+#include "daemon/spec.h"
+#include "daemon/store.h"
+
+struct reruns;
+
+/* What handlers work with.  server_new copies it; what it points to must outlive the server
+ * (server_free before sched_free, catalog_free and store_free). */
+struct api {
+    const struct conf *conf;
+    struct plugins *plugins;
+    struct catalog *catalog;
+    struct store *store;
+    struct sched *sched;
+    struct spec_context spec;
+    bool own_socket; /* of server_options */
+
+    /* The server's own; leave zero. */
+    int64_t started_unix_ms;
+    struct reruns *reruns;
+    int refs;
+};
+
+struct api *api_hold(struct api *api);
+void api_release(struct api *api);
+
+typedef void api_handler(struct request *rq);
+
+/* api_inspect.c */
+api_handler api_health, api_version, api_list_routes, api_list_providers, api_get_provider;
+/* api_models.c */
+api_handler api_list_models, api_get_model;
+/* api_datasets.c */
+api_handler api_list_datasets, api_get_dataset, api_register_dataset, api_delete_dataset,
+    api_iterrows;
+/* api_benchmarks.c */
+api_handler api_list_benchmarks, api_get_benchmark, api_register_benchmark,
+    api_delete_benchmark;
+/* api_scoring.c */
+api_handler api_list_functions, api_get_function, api_score;
+/* api_eval.c */
+api_handler api_run_eval, api_evaluate_rows;
+/* api_jobs.c */
+api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
+    api_list_benchmark_jobs;
+
+/* ---- shared by them, api.c ---- */
+
+/* request_fail with ERR_code and a text. */
+void api_fail(struct request *rq, enum err_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* done functions of store and catalogue; arg is the request: 200 null, or 204. */
+void api_done_null(void *arg, const struct err *err);
+void api_done_nothing(void *arg, const struct err *err);
+
+/* The provider of evaluations as this level calls it: "meta-reference" or "builtin". */
+const char *api_eval_provider(const struct request *rq);
+/* The benchmark of params[0]; NULL after the request was failed with the text of a routing
+ * failure. */
+const struct benchmark *api_routed_benchmark(struct request *rq);
+/* "openai" of "model::openai"; the whole id when there is no "::". */
+const char *api_plugin_name(const char *plugin_id);
+/* "basic" of "basic::equality"; free() it. */
+char *api_plugin_provider(const char *plugin_id);
+/* "inline::basic", "remote::openai"; free() it. */
+char *api_provider_type(const struct api *api, const struct plugin *plugin);
+
+/* Answers later with what done of sched_call gives; gives it up when the caller hangs up. */
+void api_call(struct request *rq, json_object *spec /* taken */, struct str rows,
+              const char *scores_key, bool generations);
+/* "error"."code" of a row that decided a call's or a job's end: "bad_row", "remote" ... */
+const char *api_row_code(enum err_code code);
+bool api_wants_extensions(const struct request *rq);
+
+#endif

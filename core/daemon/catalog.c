@@ -1,0 +1,654 @@
+#include "config.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/catalog.h"
+#include "daemon/record.h"
+#include "daemon/rowsfile.h"
+#include "daemon/table.h"
+
+struct catalog {
+    struct store *store;
+    const struct plugins *plugins;
+    int dir; /* STATE/datasets */
+    struct table datasets, benchmarks, functions;
+    struct op *ops; /* changes under way, oldest first */
+};
+
+/* A change.  Those of one id run one after the other; a later one looks at the catalogue
+ * when the earlier one is done. */
+struct op {
+    struct op *next;
+    struct catalog *c;
+    const char *kind; /* one of KIND_* */
+    char *id;
+    bool started;
+    void (*start)(struct op *op);
+    enum catalog_policy policy;
+    struct dataset *ds; /* to be registered; ours until it stands in the table */
+    struct benchmark *bm;
+    char *rows;
+    size_t rows_len;
+    struct text json;
+    char *old_file; /* what to compare with */
+    int64_t old_bytes;
+    int same; /* of rowsfile_same */
+    struct err err;
+    catalog_dataset_fn *dataset_done;
+    catalog_done_fn *done;
+    void *arg;
+};
+
+/* ---- opening ---- */
+
+struct load {
+    struct table *table;
+    const char *kind;
+    void *(*read)(const char *id, uid_t owner, json_object *o);
+    void (*free_item)(void *);
+    bool keep_first; /* an item that is there already stays */
+    bool failed;
+    struct err *err;
+};
+
+static void
+load_row(void *arg, const char *id, uid_t owner, struct str json)
+{
+    struct load *l = arg;
+    CLEANUP_JSON json_object *o = NULL;
+    struct err err = { ERR_NONE, "a member is missing" };
+    void *item = NULL;
+    if (l->failed)
+        return;
+    if (json_parse(json, &o, NULL, &err) == 0)
+        item = l->read(id, owner, o);
+    if (item == NULL) {
+        l->failed = true;
+        err_set(l->err, ERR_INTERNAL, "catalogue: %s '%s' cannot be read: %s", l->kind, id,
+                err.text);
+    } else if (l->keep_first && table_find(l->table, id) != NULL) {
+        log_warning("a plugin has taken the id of a registered %s id=%s", l->kind, id);
+        l->free_item(item);
+    } else if ((item = table_set(l->table, item)) != NULL) {
+        l->free_item(item);
+    }
+}
+
+static int
+load(struct catalog *c, struct load *l)
+{
+    return store_each(c->store, l->kind, load_row, l, l->err) < 0 || l->failed ? -1 : 0;
+}
+
+/* As the reference names it: equality, subset-of; but llm-as-judge-base. */
+static char *
+resource_id(const char *id, const char *sep)
+{
+    char *z;
+    if (strncmp(id, "llm-as-judge::", 14) == 0)
+        z = xasprintf("llm-as-judge-%s", sep + 2);
+    else
+        z = xstrdup(sep + 2);
+    for (char *c = z; *c != '\0'; c++)
+        if (*c == '_')
+            *c = '-';
+    return z;
+}
+
+static json_object *
+basic_params(void)
+{
+    json_object *o = json_object_new_object(), *list = json_object_new_array();
+    json_object_array_add(list, json_object_new_string("average"));
+    json_add_str(o, "type", "basic");
+    json_add(o, "aggregation_functions", list);
+    return o;
+}
+
+static void
+add_builtin_functions(struct catalog *c)
+{
+    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
+        const struct plugin *pl = plugins_at(c->plugins, i);
+        const char *sep = strstr(pl->id, "::");
+        if (pl->kind != PLUGIN_SCORER || pl->disabled != NULL || sep == NULL)
+            continue;
+        struct function *f = xcalloc(1, sizeof *f);
+        *f = (struct function){
+            .id = xstrdup(pl->id),
+            .plugin_id = xstrdup(pl->id),
+            .provider_id = xstrndup(pl->id, (size_t)(sep - pl->id)),
+            .provider_resource_id = resource_id(pl->id, sep),
+            .description = xstrdup(pl->summary),
+            .return_type = json_object_get(pl->return_type),
+            .params = json_ref_or(pl->params_default, basic_params),
+            .metadata = json_object_new_object(),
+            .builtin = true,
+        };
+        table_set(&c->functions, f);
+    }
+}
+
+static int
+open_dir(struct catalog *c, struct err *err)
+{
+    if (mkdirat(store_dir(c->store), ROWSFILE_DIR, 0700) < 0 && errno != EEXIST)
+        return err_set(err, err_from_errno(errno), "make %s: %m", ROWSFILE_DIR);
+    c->dir = openat(store_dir(c->store), ROWSFILE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c->dir < 0)
+        return err_set(err, err_from_errno(errno), "open %s: %m", ROWSFILE_DIR);
+    return 0;
+}
+
+/* Files that a crash left between writing and registering, or unregistering and unlinking. */
+static void
+remove_leftovers(struct catalog *c)
+{
+    int fd = openat(c->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    struct table named = { NULL, NULL, 0 };
+    for (size_t i = 0; i < c->datasets.n; i++) {
+        struct dataset *ds = c->datasets.item[i];
+        struct stat st;
+        if (ds->rows_file == NULL)
+            continue;
+        table_set(&named, &ds->rows_file);
+        if (fstatat(c->dir, ds->rows_file, &st, 0) < 0 || st.st_size < ds->rows_bytes)
+            log_error("rows of a data set are lost id=%s file=%s", ds->id, ds->rows_file);
+    }
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (rowsfile_is_name(e->d_name) && table_find(&named, e->d_name) == NULL
+            && unlinkat(c->dir, e->d_name, 0) == 0)
+            log_info("removed rows that no data set has file=%s", e->d_name);
+    table_fini(&named, NULL);
+    closedir(d);
+}
+
+struct catalog *
+catalog_open(struct store *store, const struct plugins *plugins, struct err *err)
+{
+    struct catalog *c = xcalloc(1, sizeof *c);
+    *c = (struct catalog){ .store = store, .plugins = plugins, .dir = -1 };
+    struct load loads[] = {
+        { &c->datasets, KIND_DATASET, dataset_read, dataset_free, false, false, err },
+        { &c->benchmarks, KIND_BENCHMARK, benchmark_read, benchmark_free, false, false, err },
+        { &c->functions, KIND_FUNCTION, function_read, function_free, true, false, err },
+    };
+    add_builtin_functions(c);
+    bool good = open_dir(c, err) == 0;
+    for (size_t i = 0; good && i < ARRAY_LEN(loads); i++)
+        good = load(c, &loads[i]) == 0;
+    if (!good) {
+        catalog_free(c);
+        return NULL;
+    }
+    table_sort(&c->functions);
+    remove_leftovers(c);
+    return c;
+}
+
+void
+catalog_free(struct catalog *c)
+{
+    if (c == NULL)
+        return;
+    worker_drain(store_worker(c->store));
+    assert(c->ops == NULL);
+    table_fini(&c->datasets, dataset_free);
+    table_fini(&c->benchmarks, benchmark_free);
+    table_fini(&c->functions, function_free);
+    if (c->dir >= 0)
+        close(c->dir);
+    free(c);
+}
+
+/* ---- looking up ---- */
+
+const struct dataset *
+catalog_dataset(const struct catalog *c, const char *id)
+{
+    return table_find(&c->datasets, id);
+}
+
+const struct benchmark *
+catalog_benchmark(const struct catalog *c, const char *id)
+{
+    return table_find(&c->benchmarks, id);
+}
+
+const struct function *
+catalog_function(const struct catalog *c, const char *id)
+{
+    return table_find(&c->functions, id);
+}
+
+const struct dataset *
+catalog_dataset_at(const struct catalog *c, size_t i)
+{
+    return table_at(&c->datasets, i);
+}
+
+const struct benchmark *
+catalog_benchmark_at(const struct catalog *c, size_t i)
+{
+    return table_at(&c->benchmarks, i);
+}
+
+const struct function *
+catalog_function_at(const struct catalog *c, size_t i)
+{
+    return table_at(&c->functions, i);
+}
+
+/* ---- changes ---- */
+
+static struct op *
+op_new(struct catalog *c, const char *kind, const char *id, void (*start)(struct op *op))
+{
+    struct op *op = xcalloc(1, sizeof *op);
+    *op = (struct op){ .c = c, .kind = kind, .id = xstrdup(id), .start = start };
+    return op;
+}
+
+/* Starts what waits and has no older change of the same id before it. */
+static void
+ops_start(struct catalog *c)
+{
+    for (struct op *op = c->ops; op != NULL; op = op->next) {
+        const struct op *older = c->ops;
+        while (older != op && (older->kind != op->kind || strcmp(older->id, op->id) != 0))
+            older = older->next;
+        if (older == op && !op->started) {
+            op->started = true;
+            op->start(op);
+        }
+    }
+}
+
+static void
+op_queue(struct op *op)
+{
+    struct op **end = &op->c->ops;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = op;
+    ops_start(op->c);
+}
+
+/* Tells the caller; not from within the call that made the change. */
+static void
+op_end(void *arg)
+{
+    struct op *op = arg;
+    struct catalog *c = op->c;
+    struct op **at = &c->ops;
+    while (*at != op)
+        at = &(*at)->next;
+    *at = op->next;
+    bool good = op->err.code == ERR_NONE;
+    if (op->dataset_done != NULL)
+        op->dataset_done(op->arg, good ? catalog_dataset(c, op->id) : NULL,
+                         good ? NULL : &op->err);
+    if (op->done != NULL)
+        op->done(op->arg, good ? NULL : &op->err);
+    dataset_free(op->ds);
+    benchmark_free(op->bm);
+    text_fini(&op->json);
+    free(op->rows);
+    free(op->old_file);
+    free(op->id);
+    free(op);
+    ops_start(c);
+}
+
+static void
+run_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* op_end from the loop, with what was queued before on disk. */
+static void
+op_end_later(struct op *op)
+{
+    worker_run(store_worker(op->c->store), run_nothing, op_end, op);
+}
+
+struct removal {
+    int dir;
+    char *file;
+};
+
+static void
+run_removal(void *arg)
+{
+    struct removal *r = arg;
+    if (unlinkat(r->dir, r->file, 0) < 0 && errno != ENOENT)
+        log_warning("cannot remove rows file=%s: %m", r->file);
+}
+
+static void
+end_removal(void *arg)
+{
+    struct removal *r = arg;
+    free(r->file);
+    free(r);
+}
+
+static void
+remove_rows(struct catalog *c, const struct dataset *ds)
+{
+    if (ds == NULL || ds->rows_file == NULL)
+        return;
+    struct removal *r = xmalloc(sizeof *r);
+    *r = (struct removal){ c->dir, xstrdup(ds->rows_file) };
+    worker_run(store_worker(c->store), run_removal, end_removal, r);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int
+check_provider(const struct catalog *c, const char *provider, struct err *err)
+{
+    if (strcmp(provider, "localfs") == 0)
+        return 0;
+    CLEANUP_FREE char *id = xasprintf("source::%s", provider);
+    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
+        const struct plugin *pl = plugins_at(c->plugins, i);
+        if (pl->kind == PLUGIN_SOURCE && pl->disabled == NULL && strcmp(pl->id, id) == 0)
+            return 0;
+    }
+    return err_set(err, ERR_INVALID, "Provider `%s` not found", provider);
+}
+
+/* ---- data sets ---- */
+
+static void
+on_dataset_put(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    if (err != NULL) {
+        op->err = *err;
+        remove_rows(op->c, op->ds);
+    } else {
+        struct dataset *old = table_set(&op->c->datasets, TAKE(op->ds));
+        remove_rows(op->c, old);
+        dataset_free(old);
+    }
+    op_end(op);
+}
+
+static void
+put_dataset_row(void *arg)
+{
+    struct op *op = arg;
+    if (op->err.code != ERR_NONE) {
+        err_prefix(&op->err, "data set '%s'", op->id);
+        op_end(op);
+        return;
+    }
+    dataset_text(&op->json, op->ds);
+    store_put(op->c->store, op->kind, op->id, op->ds->owner, text_str(&op->json),
+              on_dataset_put, op);
+}
+
+static void
+run_write_rows(void *arg)
+{
+    struct op *op = arg;
+    rowsfile_write(op->c->dir, op->ds->rows_file, (struct str){ op->rows, op->rows_len },
+                   &op->ds->rows_bytes, &op->ds->rows_count, &op->err);
+}
+
+static void
+run_compare_rows(void *arg)
+{
+    struct op *op = arg;
+    op->same = rowsfile_same(op->c->dir, op->old_file, op->old_bytes,
+                             (struct str){ op->rows, op->rows_len }, &op->err);
+}
+
+static void
+set_conflict(struct op *op, const char *what)
+{
+    err_set(&op->err, ERR_INVALID, "%s '%s' already exists with different content; unregister "
+            "it first", what, op->id);
+}
+
+static void
+end_compare_rows(void *arg)
+{
+    struct op *op = arg;
+    if (op->same == 0)
+        set_conflict(op, "Dataset");
+    op_end(op);
+}
+
+static void
+start_put_dataset(struct op *op)
+{
+    struct worker *w = store_worker(op->c->store);
+    const struct dataset *old = catalog_dataset(op->c, op->id), *new = op->ds;
+    if (op->err.code != ERR_NONE) {
+        op_end_later(op);
+    } else if (old != NULL && op->policy == CATALOG_NO_CONFLICT) {
+        bool same = same_text(old->purpose, new->purpose) && same_text(old->uri, new->uri)
+                    && same_text(old->provider_id, new->provider_id)
+                    && json_object_equal(old->metadata, new->metadata);
+        if (same && new->uri == NULL) {
+            op->old_file = xstrdup(old->rows_file); /* of one id at a time: it stays */
+            op->old_bytes = old->rows_bytes;
+            worker_run(w, run_compare_rows, end_compare_rows, op);
+            return;
+        }
+        if (!same)
+            set_conflict(op, "Dataset");
+        op_end_later(op);
+    } else if (new->uri != NULL) {
+        put_dataset_row(op);
+    } else {
+        worker_run(w, run_write_rows, put_dataset_row, op);
+    }
+}
+
+/* metadata.provider_id, else what the source needs. */
+static char *
+dataset_provider(const char *uri, json_object *metadata)
+{
+    json_object *given = json_get(metadata, "provider_id");
+    if (given != NULL)
+        return json_object_is_type(given, json_type_string)
+               ? xstrdup(json_object_get_string(given)) : json_text(given);
+    return xstrdup(uri != NULL && strncmp(uri, "huggingface", 11) == 0 ? "huggingface"
+                                                                      : "localfs");
+}
+
+void
+catalog_put_dataset(struct catalog *c, const char *id, const char *purpose, const char *uri,
+                    struct str rows, json_object *metadata, uid_t owner,
+                    enum catalog_policy policy, catalog_dataset_fn *done, void *arg)
+{
+    char uuid[37];
+    rowsfile_uuid(uuid);
+    CLEANUP_FREE char *new_id = id != NULL && *id ? xstrdup(id) : xasprintf("dataset-%s", uuid);
+    if (uri != NULL && *uri == '\0')
+        uri = NULL;
+    struct op *op = op_new(c, KIND_DATASET, new_id, start_put_dataset);
+    op->policy = policy;
+    op->dataset_done = done;
+    op->arg = arg;
+    op->ds = xcalloc(1, sizeof *op->ds);
+    *op->ds = (struct dataset){
+        .id = TAKE(new_id),
+        .purpose = xstrdup(purpose),
+        .provider_id = dataset_provider(uri, metadata),
+        .metadata = json_ref_or(metadata, json_object_new_object),
+        .owner = owner,
+        .uri = uri != NULL ? xstrdup(uri) : NULL,
+        .rows_file = uri == NULL ? rowsfile_name() : NULL,
+    };
+    if ((uri == NULL) == (rows.ptr == NULL)) {
+        err_set(&op->err, ERR_INVALID, "a data set has either rows or a uri");
+    } else if (check_provider(c, op->ds->provider_id, &op->err) == 0 && uri == NULL) {
+        op->rows = malloc(rows.len + 1); /* its size came from outside */
+        op->rows_len = rows.len;
+        if (op->rows == NULL)
+            err_set(&op->err, ERR_NOMEM, "data set '%s': out of memory", op->id);
+        else
+            memcpy(op->rows, rows.ptr, rows.len);
+    }
+    op_queue(op);
+}
+
+static void
+on_dataset_deleted(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    if (err != NULL) {
+        op->err = *err;
+    } else {
+        struct dataset *old = table_take(&op->c->datasets, op->id);
+        remove_rows(op->c, old);
+        dataset_free(old);
+    }
+    op_end(op);
+}
+
+static void
+start_delete_dataset(struct op *op)
+{
+    if (catalog_dataset(op->c, op->id) != NULL) {
+        store_delete(op->c->store, op->kind, op->id, on_dataset_deleted, op);
+        return;
+    }
+    err_set(&op->err, ERR_NOT_FOUND, "Dataset '%s' not found. Use 'client.datasets.list()' to "
+            "list available Datasets.", op->id);
+    op_end_later(op);
+}
+
+void
+catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_DATASET, id, start_delete_dataset);
+    op->done = done;
+    op->arg = arg;
+    op_queue(op);
+}
+
+/* ---- benchmarks ---- */
+
+static void
+on_benchmark_put(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    if (err != NULL)
+        op->err = *err;
+    else
+        benchmark_free(table_set(&op->c->benchmarks, TAKE(op->bm)));
+    op_end(op);
+}
+
+static void
+start_put_benchmark(struct op *op)
+{
+    const struct benchmark *old = catalog_benchmark(op->c, op->id), *new = op->bm;
+    if (op->err.code != ERR_NONE) {
+        op_end_later(op);
+    } else if (old != NULL && op->policy == CATALOG_NO_CONFLICT) {
+        if (!same_text(old->dataset_id, new->dataset_id)
+            || !same_text(old->provider_id, new->provider_id)
+            || !same_text(old->provider_benchmark_id, new->provider_benchmark_id)
+            || !json_object_equal(old->scoring_functions, new->scoring_functions)
+            || !json_object_equal(old->metadata, new->metadata))
+            set_conflict(op, "Benchmark");
+        op_end_later(op);
+    } else {
+        benchmark_text(&op->json, new);
+        store_put(op->c->store, op->kind, op->id, new->owner, text_str(&op->json),
+                  on_benchmark_put, op);
+    }
+}
+
+void
+catalog_put_benchmark(struct catalog *c, const char *id, const char *dataset_id,
+                      const char *provider_id, const char *provider_benchmark_id,
+                      json_object *scoring_functions, json_object *metadata, uid_t owner,
+                      enum catalog_policy policy, catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_BENCHMARK, id, start_put_benchmark);
+    op->policy = policy;
+    op->done = done;
+    op->arg = arg;
+    op->bm = xcalloc(1, sizeof *op->bm);
+    *op->bm = (struct benchmark){
+        .id = xstrdup(id),
+        .dataset_id = xstrdup(dataset_id),
+        .provider_id = xstrdup("meta-reference"), /* builtin is another name of it */
+        .provider_benchmark_id = xstrdup(provider_benchmark_id != NULL ? provider_benchmark_id
+                                                                       : id),
+        .scoring_functions = json_ref_or(scoring_functions, json_object_new_array),
+        .metadata = json_ref_or(metadata, json_object_new_object),
+        .owner = owner,
+    };
+    if (*id == '\0')
+        err_set(&op->err, ERR_INVALID, "a benchmark's id must not be empty");
+    else if (strchr(id, '/') != NULL)
+        err_set(&op->err, ERR_INVALID,
+                "benchmark id '%s' must not contain '/': it could not be "
+                "addressed",
+                id);
+    else if (provider_id != NULL && strcmp(provider_id, "meta-reference") != 0
+             && strcmp(provider_id, "builtin") != 0)
+        err_set(&op->err, ERR_INVALID, "Provider `%s` not found", provider_id);
+    op_queue(op);
+}
+
+static void
+on_benchmark_deleted(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    if (err != NULL)
+        op->err = *err;
+    else
+        benchmark_free(table_take(&op->c->benchmarks, op->id));
+    op_end(op);
+}
+
+static void
+start_delete_benchmark(struct op *op)
+{
+    if (catalog_benchmark(op->c, op->id) != NULL) {
+        store_delete(op->c->store, op->kind, op->id, on_benchmark_deleted, op);
+        return;
+    }
+    err_set(&op->err, ERR_INVALID, "Benchmark '%s' not found", op->id);
+    op_end_later(op);
+}
+
+void
+catalog_delete_benchmark(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_BENCHMARK, id, start_delete_benchmark);
+    op->done = done;
+    op->arg = arg;
+    op_queue(op);
+}

@@ -1,0 +1,75 @@
+/* catalog.h - what clients have registered: data sets, benchmarks, scoring functions.
+ *
+ * Held in memory, kept in catalog.db; loop thread only.  A change counts, for readers too,
+ * when it is on disk: done is called then, always later than the call. */
+#ifndef EVALD_CATALOG_H
+#define EVALD_CATALOG_H
+
+#include <sys/types.h>
+
+#include "common/json.h"
+#include "daemon/plugins.h"
+#include "daemon/store.h"
+
+struct catalog;
+
+struct dataset {
+    char *id, *purpose, *provider_id;
+    json_object *metadata;
+    uid_t owner;
+    char *uri;          /* NULL: a rows data set */
+    char *rows_file;    /* rows: name below STATE/datasets/ */
+    int64_t rows_bytes; /* rows: committed length of that file */
+    int64_t rows_count;
+};
+
+struct benchmark {
+    char *id, *dataset_id, *provider_id, *provider_benchmark_id;
+    json_object *scoring_functions; /* array of ids */
+    json_object *metadata;
+    uid_t owner;
+};
+
+/* (id, plugin id, default params): every usable scorer plugin has one of its own id; registered
+ * ones come with the catalogue. */
+struct function {
+    char *id, *plugin_id, *provider_id, *provider_resource_id, *description;
+    json_object *return_type, *params, *metadata;
+    bool builtin;
+    uid_t owner;
+};
+
+struct catalog *catalog_open(struct store *store, const struct plugins *plugins,
+                             struct err *err);
+void catalog_free(struct catalog *c);
+
+const struct dataset   *catalog_dataset(const struct catalog *c, const char *id);
+const struct benchmark *catalog_benchmark(const struct catalog *c, const char *id);
+const struct function  *catalog_function(const struct catalog *c, const char *id);
+
+/* In the order of registration; functions in the order of id.  i from 0; NULL at the end. */
+const struct dataset   *catalog_dataset_at(const struct catalog *c, size_t i);
+const struct benchmark *catalog_benchmark_at(const struct catalog *c, size_t i);
+const struct function  *catalog_function_at(const struct catalog *c, size_t i);
+
+enum catalog_policy { CATALOG_OVERWRITE, CATALOG_NO_CONFLICT }; /* each level has its own */
+
+/* Registers a data set: rows (raw text of an array of objects, checked) or uri, the other one
+ * NULL/empty.  id NULL or empty: "dataset-<uuid>".  ds is borrowed until done returns; the
+ * rows file is written by the store thread, fsync'ed, before the catalogue row. */
+typedef void catalog_done_fn(void *arg, const struct err *err);
+typedef void catalog_dataset_fn(void *arg, const struct dataset *ds, const struct err *err);
+void catalog_put_dataset(struct catalog *c, const char *id, const char *purpose,
+                         const char *uri, struct str rows, json_object *metadata, uid_t owner,
+                         enum catalog_policy policy, catalog_dataset_fn *done, void *arg);
+void catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done,
+                            void *arg);
+
+void catalog_put_benchmark(struct catalog *c, const char *id, const char *dataset_id,
+                           const char *provider_id, const char *provider_benchmark_id,
+                           json_object *scoring_functions, json_object *metadata, uid_t owner,
+                           enum catalog_policy policy, catalog_done_fn *done, void *arg);
+void catalog_delete_benchmark(struct catalog *c, const char *id, catalog_done_fn *done,
+                              void *arg);
+
+#endif

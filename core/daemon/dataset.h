@@ -1,0 +1,45 @@
+/* dataset.h - from a registered data set to a descriptor, and to pages of rows.
+ *
+ * evald reads files for its callers and must not be a confused deputy: file:// (and plain
+ * absolute) paths only below the configured roots, by openat2 with RESOLVE_BENEATH and
+ * RESOLVE_NO_MAGICLINKS, regular files only. */
+#ifndef EVALD_DATASET_H
+#define EVALD_DATASET_H
+
+#include "common/rows.h"
+#include "daemon/catalog.h"
+#include "daemon/conf.h"
+
+/* What a job reads: this many bytes behind this descriptor, whatever happens to the name. */
+struct dataset_snapshot {
+    int fd; /* yours */
+    enum rows_format format;
+    int64_t size;
+    char *name;        /* for messages: the path or the data set's id; yours */
+    char *fingerprint; /* device, inode, size, mtime, ctime of a uri's file; of rows: file and
+                          length.  Equal text means the same snapshot; yours */
+};
+void dataset_snapshot_fini(struct dataset_snapshot *s);
+
+/* Errors keep the protocol's status: ERR_INVALID for what the caller can mend (outside the
+ * roots, unknown type of file, no such file), naming the uri. */
+int dataset_open(const struct conf *conf, struct store *store, const struct dataset *ds,
+                 struct dataset_snapshot *ret, struct err *err);
+
+/* A page for iterrows: rows [start, start+limit) (limit -1: all), read on the read thread a
+ * chunk at a time.  Loop thread; chunk is called on the loop thread with JSON rows separated
+ * by commas (no brackets; all chunks together read ROW,ROW,ROW), once for each
+ * dataset_page_next, the last time with end true; has_more is right then.  rows is valid
+ * during the call, in which the page may be closed or the next chunk asked for.  err set:
+ * the page ends there.  The pager asks for the next chunk only when told so. */
+struct dataset_page;
+typedef void dataset_chunk_fn(void *arg, struct str rows, bool end, bool has_more,
+                              const struct err *err);
+struct dataset_page *dataset_page_open(struct store *store,
+                                       struct dataset_snapshot *snapshot /* taken */,
+                                       int64_t start, int64_t limit);
+void dataset_page_next(struct dataset_page *p, dataset_chunk_fn *chunk, void *arg);
+/* Any time: a chunk under way is dropped. */
+void dataset_page_close(struct dataset_page *p);
+
+#endif

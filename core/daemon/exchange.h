@@ -1,0 +1,74 @@
+/* exchange.h - what server.c and request.c share: a request with its HTTP side. */
+#ifndef EVALD_EXCHANGE_H
+#define EVALD_EXCHANGE_H
+
+#include <microhttpd.h>
+
+#include "daemon/request.h"
+#include "daemon/server.h"
+
+#define EXCHANGE_HEADERS 6
+
+enum exchange_phase {
+    PHASE_HEAD, /* the request line is there */
+    PHASE_BODY,
+    PHASE_RUN,  /* it has come whole */
+};
+
+struct conn;
+
+struct exchange {
+    struct request rq; /* first: a request is its exchange */
+    struct server *server;
+    struct conn *conn;          /* NULL: over for HTTP */
+    struct MHD_Connection *mhd; /* valid while conn is */
+    enum exchange_phase phase;
+    bool suspended;
+    bool answered; /* the handler has done its part */
+    bool queued;   /* the response is MHD's */
+    bool hung;     /* the other end is closed */
+
+    char *target, *method;
+    struct text body;
+    bool discard; /* the body is read but not kept */
+
+    unsigned status;
+    struct MHD_Response *response; /* NULL: not known yet */
+    struct {
+        const char *name;
+        char *value;
+    } headers[EXCHANGE_HEADERS];
+    size_t n_headers;
+
+    void (*on_hangup)(void *arg);
+    void *hangup_arg;
+
+    const struct request_source *source; /* NULL: no stream */
+    void *source_arg;
+    struct text chunk;
+    size_t chunk_at;
+    bool begun;  /* the head of a streamed answer is out */
+    bool asked;  /* next was called and has not been answered */
+    bool last;   /* chunk is the last one */
+    bool broken; /* the stream ends with an error */
+};
+
+static inline struct exchange *
+exchange_of(const struct request *rq)
+{
+    return (struct exchange *)(uintptr_t)rq;
+}
+
+struct exchange *exchange_new(struct server *s, struct conn *conn, struct MHD_Connection *mhd,
+                              const char *target);
+/* HTTP is done with it: tells the stream's source or the handler, frees it if it was
+ * answered. */
+void exchange_over(struct exchange *ex);
+/* Tells a handler that has asked for it that the other end is gone. */
+void exchange_tell_hangup(struct exchange *ex);
+
+/* server.c: lets MHD go on with a suspended exchange. */
+void exchange_wake(struct exchange *ex);
+bool server_is_quiet(const struct server *s);
+
+#endif

@@ -1,0 +1,78 @@
+/* journal.h - one job, one database: what was asked for, and every generation and score.
+ *
+ * jobs/ID.db: "job" (specification, manifest), "generation", "score", "error", "reply",
+ * "aggregate", "event".  A row of the data set and its epoch are one number,
+ * at = row * epochs + epoch, so that rows are appended in key order.  Records are never
+ * overwritten: the first one written for a key stays.
+ *
+ * Writes run on the store thread in the order of the calls, reads on the read thread with a
+ * connection of their own; every callback comes on the loop thread, later. */
+#ifndef EVALD_JOURNAL_H
+#define EVALD_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "daemon/store.h"
+
+/* ---- the journal ---- */
+
+struct journal;
+
+typedef void journal_opened_fn(void *arg, struct journal *j, struct str spec,
+                               const struct err *err);
+/* A new database with its specification and manifest (JSON text, copied). */
+void journal_create(struct store *s, int64_t id, uint32_t epochs, struct str spec,
+                    struct str manifest, journal_opened_fn *done, void *arg);
+/* An existing one, to go on with. */
+void journal_open(struct store *s, int64_t id, journal_opened_fn *done, void *arg);
+/* After what was asked for before; j is gone for the caller at once. */
+void journal_close(struct journal *j);
+/* Of a job that was refused after all: its files. */
+void journal_unlink(struct store *s, int64_t id);
+
+struct journal_counts {
+    int64_t generations, scores, failed; /* failed: (row, epoch) pairs with an error */
+    int64_t input_tokens, output_tokens;
+};
+/* What was there when it was opened; only while nothing has been appended. */
+struct journal_counts journal_counts(const struct journal *j);
+/* Appends RECORD payloads (frame.h), each behind its u32 length, in one transaction; takes
+ * the bytes.  A record that makes no sense is ERR_PROTO and nothing of the batch stays. */
+typedef void journal_appended_fn(void *arg, const struct journal_counts *counts,
+                                 const struct err *err);
+void journal_append(struct journal *j, char *batch, size_t len, journal_appended_fn *done,
+                    void *arg);
+void journal_put_aggregate(struct journal *j, int function, struct str results,
+                           struct str statistics, store_done_fn *done, void *arg);
+/* Sets a member of "job", such as "manifest". */
+void journal_set(struct journal *j, const char *key, struct str value, store_done_fn *done,
+                 void *arg);
+/* Adds an event, numbered from 1: kind a word, json an object with more about it. */
+void journal_event(struct journal *j, const char *kind, struct str json);
+/* Puts all of it into the main file and syncs it. */
+void journal_checkpoint(struct journal *j, store_done_fn *done, void *arg);
+
+/* ---- reading ---- */
+
+/* The answer to NEXT done (see DONE in frame.h): head and following parts, each part behind
+ * its u32 length, ready to be a payload. */
+typedef void journal_text_fn(void *arg, struct str text, const struct err *err);
+void journal_read_done(struct journal *j, int n_functions, int64_t from, journal_text_fn *done,
+                       void *arg);
+/* The answer to NEXT scored, likewise. */
+void journal_read_scored(struct journal *j, int function, int64_t from, journal_text_fn *done,
+                         void *arg);
+/* One member of "job"; empty when it is not there. */
+void journal_read_value(struct store *s, int64_t id, const char *key, journal_text_fn *done,
+                        void *arg);
+
+/* The EvaluateResponse of a job, a chunk at a time. */
+struct journal_result;
+typedef void journal_chunk_fn(void *arg, struct str chunk, bool end, const struct err *err);
+/* functions: ids in order, NULL-terminated, copied. */
+struct journal_result *journal_result_open(struct store *s, int64_t id,
+                                           const char *const *functions, bool statistics);
+void journal_result_next(struct journal_result *r, journal_chunk_fn *done, void *arg);
+void journal_result_close(struct journal_result *r);
+
+#endif

@@ -1,0 +1,806 @@
+#include "config.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "daemon/sched_impl.h"
+
+#define JOB_FDS      16 /* of a job that runs: runner, links, journal, data */
+#define OTHER_FDS    32 /* catalogue, gateway, plugins */
+#define STOP_EXTRA_S 3.0 /* on top of the runners' own grace, before they are killed */
+
+void
+sched_put_error(struct text *t, const char *stage, const char *code, const char *message,
+                int64_t attempts)
+{
+    text_putf(t, "{\"stage\":\"%s\",\"code\":\"%s\",\"message\":", stage, code);
+    jtext_put_string(t, str_z(message));
+    text_putf(t, ",\"attempts\":%lld}", (long long)attempts);
+}
+
+enum err_code
+sched_err_code(const char *code)
+{
+    static const struct { const char *word; enum err_code code; } words[] = {
+        { "bad_row", ERR_INVALID }, { "remote", ERR_REMOTE }, { "timeout", ERR_TIMEOUT },
+        { "plugin", ERR_PLUGIN }, { "config", ERR_INVALID }, { "dataset", ERR_INVALID },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(code, words[i].word) == 0)
+            return words[i].code;
+    return ERR_INTERNAL;
+}
+
+/* ---- the registry ---- */
+
+static struct job *
+find_job(const struct sched *s, int64_t id)
+{
+    size_t lo = 0, hi = s->n_jobs;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (s->jobs[mid]->info.id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < s->n_jobs && s->jobs[lo]->info.id == id ? s->jobs[lo] : NULL;
+}
+
+const struct job_info *
+sched_job(const struct sched *s, int64_t id)
+{
+    const struct job *j = find_job(s, id);
+    return j ? &j->info : NULL;
+}
+
+const struct job_info *
+sched_job_at(const struct sched *s, size_t i)
+{
+    return i < s->n_jobs ? &s->jobs[i]->info : NULL;
+}
+
+static struct job *
+new_job(struct sched *s, int64_t id, const char *benchmark, uid_t owner)
+{
+    struct job *j = xcalloc(1, sizeof *j);
+    j->sched = s;
+    j->info.id = id;
+    j->info.benchmark = xstrdup(benchmark);
+    j->info.owner = owner;
+    j->info.rows_total = -1;
+    j->data.fd = -1;
+    snprintf(j->id_text, sizeof j->id_text, "%lld", (long long)id);
+    return j;
+}
+
+/* Ids only grow, but two submissions may be acknowledged in any order. */
+static void
+add_job(struct sched *s, struct job *j)
+{
+    if (s->n_jobs == s->jobs_room) {
+        s->jobs_room = s->jobs_room ? s->jobs_room * 2 : 64;
+        s->jobs = xreallocarray(s->jobs, s->jobs_room, sizeof *s->jobs);
+    }
+    size_t at = s->n_jobs++;
+    for (; at > 0 && s->jobs[at - 1]->info.id > j->info.id; at--)
+        s->jobs[at] = s->jobs[at - 1];
+    s->jobs[at] = j;
+    if (at < s->first_waiting)
+        s->first_waiting = at;
+}
+
+static void
+free_job(struct job *j)
+{
+    job_release(j);
+    free((char *)j->info.benchmark);
+    free((char *)j->info.error);
+    free(j);
+}
+
+/* A gateway that is restarted needs a descriptor for each job, so they must not take all; half
+ * are the clients'. */
+static int
+runners_for(uint64_t descriptors)
+{
+    uint64_t n = descriptors / 2 > OTHER_FDS ? (descriptors / 2 - OTHER_FDS) / JOB_FDS : 0;
+    return n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
+}
+
+void
+sched_kick(struct sched *s)
+{
+    int max = s->o.conf->max_runners < s->fd_runners ? s->o.conf->max_runners : s->fd_runners;
+    for (size_t i = s->first_waiting; i < s->n_jobs && s->running < max && !s->stopping; i++) {
+        struct job *j = s->jobs[i];
+        if (j->info.state == JOB_SCHEDULED && !j->ending && j->cancels == 0)
+            job_start(j);
+        if (i == s->first_waiting && j->info.state != JOB_SCHEDULED)
+            s->first_waiting++;
+    }
+}
+
+/* ---- submission ---- */
+
+struct submission {
+    struct job *job;
+    sched_created_fn *created;
+    void *arg;
+    char data_name[40], rows_file[300];
+    struct err err;
+    bool failed;
+};
+
+static json_object *
+manifest_dataset(const struct job *j, const struct dataset *ds)
+{
+    json_object *o = json_object_new_object();
+    json_add_str(o, "id", ds->id);
+    json_add_str(o, "uri", ds->uri);
+    json_add_str(o, "fingerprint", j->data.fingerprint);
+    json_add_int(o, "size", j->data.size);
+    return o;
+}
+
+static void
+manifest_plugin(const struct sched *s, json_object *plugins, const char *id,
+                enum plugin_kind kind)
+{
+    const struct plugin *p = plugins_find(s->o.plugins, id, kind, NULL);
+    if (p == NULL || json_has(plugins, id))
+        return;
+    json_object *o = json_object_new_object();
+    json_add_str(o, "version", p->version);
+    json_add_str(o, "sha256", p->file->sha256);
+    json_add(plugins, id, o);
+}
+
+/* What makes the number explain itself.  No secrets: models come from the specification. */
+static json_object *
+make_manifest(const struct job *j, const struct dataset *ds)
+{
+    json_object *m = json_object_new_object();
+    json_add_str(m, "evald", PACKAGE_VERSION);
+    json_add_str(m, "benchmark_id", j->info.benchmark);
+    json_add(m, "dataset", manifest_dataset(j, ds));
+    static const char *const kept[] = { "candidate", "roles", "functions", "epochs", "seed",
+                                        "on_error", "max_error_rate" };
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        json_add(m, kept[i], json_object_get(json_get(j->spec, kept[i])));
+    json_object *plugins = json_object_new_object(), *models = json_object_new_object();
+    json_object *functions = json_get(j->spec, "functions"), *all = json_get(j->spec, "models");
+    for (size_t i = 0; i < json_object_array_length(functions); i++)
+        manifest_plugin(j->sched, plugins,
+                        json_get_str(json_object_array_get_idx(functions, i), "plugin", ""),
+                        PLUGIN_SCORER);
+    for (size_t i = 0; i < json_object_array_length(all); i++) {
+        json_object *model = json_object_array_get_idx(all, i);
+        const char *id = json_get_str(model, "id", "");
+        json_object *candidate = json_get(j->spec, "candidate");
+        bool named = strcmp(json_get_str(candidate, "model", ""), id) == 0;
+        json_object *roles = json_get(j->spec, "roles");
+        json_object_object_foreach(roles, role, value)
+        {
+            (void)role;
+            named = named || strcmp(json_object_get_string(value), id) == 0;
+        }
+        if (!named)
+            continue;
+        json_add(models, id, json_object_get(model));
+        manifest_plugin(j->sched, plugins, json_get_str(model, "adapter", ""), PLUGIN_MODEL);
+    }
+    json_add(m, "plugins", plugins);
+    json_add(m, "models", models);
+    json_add_int(m, "created_at", j->info.created_unix_ms);
+    return m;
+}
+
+/* What is needed to open the data again after a restart. */
+static void
+note_dataset(struct job *j, const struct dataset *ds, bool copied)
+{
+    json_object *d = json_get(j->spec, "dataset");
+    json_add_str(d, "id", ds->id);
+    json_add_str(d, "name", j->data.name);
+    json_add_str(d, "uri", copied ? NULL : ds->uri);
+    json_add_str(d, "format", j->data.format == ROWS_CSV ? "csv" : "jsonl");
+    json_add_int(d, "size", j->data.size);
+    json_add_str(d, "fingerprint", j->data.fingerprint);
+}
+
+static void
+submit_failed(struct submission *sub, const struct err *err)
+{
+    struct job *j = sub->job;
+    struct sched *s = j->sched;
+    s->running--;
+    unlinkat(store_dir(s->o.store), sub->data_name, 0);
+    if (j->journal != NULL)
+        journal_unlink(s->o.store, j->info.id);
+    sub->created(sub->arg, -1, err);
+    free_job(j);
+    free(sub);
+    sched_kick(s); /* it held a place */
+    sched_check_stopped(s);
+}
+
+/* A job that waits for its turn holds its data, so that they are those of its submission,
+ * and nothing else: thousands may wait. */
+static void
+slim_down(struct job *j)
+{
+    if (j->info.state != JOB_SCHEDULED)
+        return;
+    journal_close(TAKE(j->journal));
+    json_cleanup(&j->spec);
+    json_cleanup(&j->manifest);
+}
+
+static void
+submit_recorded(void *arg, const struct err *err)
+{
+    struct submission *sub = arg;
+    struct job *j = sub->job;
+    if (err != NULL) {
+        submit_failed(sub, err);
+        return;
+    }
+    struct sched *s = j->sched;
+    s->running--;
+    add_job(s, j);
+    log_info("job created job=%s benchmark=%s owner=%u", j->id_text, j->info.benchmark,
+             (unsigned)j->info.owner);
+    sub->created(sub->arg, j->info.id, NULL);
+    free(sub);
+    sched_kick(s);
+    slim_down(j);
+    sched_check_stopped(s);
+}
+
+static void
+submit_journal(void *arg, struct journal *journal, struct str spec, const struct err *err)
+{
+    (void)spec;
+    struct submission *sub = arg;
+    if (err != NULL) {
+        submit_failed(sub, err);
+        return;
+    }
+    sub->job->journal = journal;
+    job_put_row(sub->job, JOB_SCHEDULED, submit_recorded, sub);
+}
+
+/* Store thread: the job's own hard link or copy of data that has no name of its own to be found
+ * again, so that deleting the data set does not take it from a job that must resume. */
+static int
+keep_data(struct submission *sub)
+{
+    struct job *j = sub->job;
+    int dir = store_dir(j->sched->o.store);
+    unlinkat(dir, sub->data_name, 0);
+    if (sub->rows_file[0] != '\0' && linkat(dir, sub->rows_file, dir, sub->data_name, 0) == 0)
+        return 0;
+    CLEANUP_CLOSE int to = openat(dir, sub->data_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                                  0600);
+    if (to < 0)
+        return err_set(&sub->err, ERR_IO, "%s: %m", sub->data_name);
+    char buf[65536];
+    for (int64_t at = 0; at < j->data.size;) {
+        size_t want = j->data.size - at < (int64_t)sizeof buf ? (size_t)(j->data.size - at)
+                                                              : sizeof buf;
+        ssize_t n = io_pread_full(j->data.fd, buf, want, at);
+        if (n <= 0 || io_write_full(to, buf, (size_t)n) < 0)
+            return err_set(&sub->err, ERR_NOSPACE, "copy of the data set, %s: %m",
+                           sub->data_name);
+        at += n;
+    }
+    if (fsync(to) < 0)
+        return err_set(&sub->err, ERR_IO, "%s: %m", sub->data_name);
+    return 0;
+}
+
+static void
+keep_run(void *arg)
+{
+    struct submission *sub = arg;
+    sub->failed = keep_data(sub) < 0;
+}
+
+static void
+submit_kept(void *arg)
+{
+    struct submission *sub = arg;
+    struct job *j = sub->job;
+    if (sub->failed) {
+        submit_failed(sub, &sub->err);
+        return;
+    }
+    CLEANUP_TEXT struct text spec = TEXT_INIT, manifest = TEXT_INIT;
+    json_put(&spec, j->spec);
+    json_put(&manifest, j->manifest);
+    journal_create(j->sched->o.store, j->info.id,
+                   (uint32_t)json_get_int(j->spec, "epochs", 1), text_str(&spec),
+                   text_str(&manifest), submit_journal, sub);
+}
+
+static void
+no_dataset(void *arg)
+{
+    struct submission *sub = arg;
+    submit_failed(sub, &sub->err);
+}
+
+static void
+nothing(void *arg)
+{
+    (void)arg;
+}
+
+void
+sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
+             struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg)
+{
+    struct submission *sub = xcalloc(1, sizeof *sub);
+    struct job *j = sub->job = new_job(s, s->next_id++, benchmark, owner);
+    sub->created = created;
+    sub->arg = arg;
+    job_data_name(j, sub->data_name);
+    j->spec = spec;
+    j->data = *snapshot;
+    snapshot->fd = -1;
+    snapshot->name = snapshot->fingerprint = NULL;
+    j->info.created_unix_ms = time_unix_ms();
+    s->running++; /* holds sched_stop until it is on disk or refused */
+    const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
+    const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
+    struct worker *w = store_worker(s->o.store);
+    if (ds == NULL || s->stopping) {
+        if (s->stopping)
+            err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
+        else
+            err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
+        worker_run(w, nothing, no_dataset, sub);
+        return;
+    }
+    struct stat st;
+    bool nameless = ds->uri == NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
+    if (ds->uri == NULL)
+        snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
+    note_dataset(j, ds, nameless);
+    j->manifest = make_manifest(j, ds);
+    worker_run(w, nameless ? keep_run : nothing, submit_kept, sub);
+}
+
+/* ---- waiting, cancelling ---- */
+
+static void
+on_wait_over(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop;
+    (void)events;
+    struct sched_waiter *w = t->data;
+    sched_wait_fn *done = w->done;
+    void *arg = w->arg;
+    sched_unwait(w);
+    done(arg);
+}
+
+struct sched_waiter *
+sched_wait(struct sched *s, int64_t id, int timeout_ms, sched_wait_fn *done, void *arg)
+{
+    struct job *j = find_job(s, id);
+    struct sched_waiter *w = xcalloc(1, sizeof *w);
+    w->sched = s;
+    w->done = done;
+    w->arg = arg;
+    bool over = j == NULL || j->info.state >= JOB_COMPLETED || s->stopping;
+    if (!over) {
+        w->next = j->waiters;
+        w->link_to_this = &j->waiters;
+        if (w->next != NULL)
+            w->next->link_to_this = &w->next;
+        j->waiters = w;
+    }
+    ev_timer_init(&w->timer, on_wait_over, over ? 0. : timeout_ms / 1e3, 0.);
+    w->timer.data = w;
+    ev_timer_start(s->o.loop, &w->timer);
+    return w;
+}
+
+void
+sched_unwait(struct sched_waiter *w)
+{
+    if (w == NULL)
+        return;
+    ev_timer_stop(w->sched->o.loop, &w->timer);
+    if (w->link_to_this != NULL) {
+        *w->link_to_this = w->next;
+        if (w->next != NULL)
+            w->next->link_to_this = w->link_to_this;
+    }
+    free(w);
+}
+
+struct cancel {
+    struct job *job;
+    store_done_fn *done;
+    void *arg;
+    struct err err;
+    bool refused;
+};
+
+static void
+cancel_answer(void *arg)
+{
+    struct cancel *c = arg;
+    c->done(c->arg, c->refused ? &c->err : NULL);
+    free(c);
+}
+
+static void
+cancel_recorded(void *arg, const struct err *err)
+{
+    struct cancel *c = arg;
+    struct job *j = c->job;
+    j->cancels--;
+    if (err != NULL) {
+        if (j->info.state < JOB_COMPLETED && !j->ending)
+            j->info.ended_unix_ms = 0;
+        c->done(c->arg, err);
+        free(c);
+        sched_kick(j->sched); /* it may have had its turn meanwhile */
+        return;
+    }
+    if (j->info.state == JOB_SCHEDULED) {
+        j->info.state = JOB_CANCELLED;
+        char name[40];
+        job_data_name(j, name);
+        unlinkat(store_dir(j->sched->o.store), name, 0);
+        job_release(j);
+        job_tell_waiters(j);
+    } else if (j->info.state == JOB_IN_PROGRESS) {
+        job_stop_runner(j, STOP_CANCEL);
+        j->info.state = JOB_CANCELLED;
+        job_tell_waiters(j);
+    }
+    log_info("job cancelled job=%s", j->id_text);
+    c->done(c->arg, NULL);
+    free(c);
+}
+
+void
+sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg)
+{
+    struct job *j = find_job(s, id);
+    struct cancel *c = xcalloc(1, sizeof *c);
+    c->job = j;
+    c->done = done;
+    c->arg = arg;
+    bool over = j != NULL && (j->info.state == JOB_COMPLETED || j->info.state == JOB_FAILED
+                              || (j->ending && j->end_state != JOB_CANCELLED));
+    if (j == NULL || over) {
+        c->refused = true;
+        if (j == NULL)
+            err_set(&c->err, ERR_INVALID, "Job %lld not found", (long long)id);
+        else
+            err_set(&c->err, ERR_CONFLICT, "Job %lld has ended, Status: %s", (long long)id,
+                    job_state_name(j->ending ? j->end_state : j->info.state));
+    }
+    if (c->refused || j->info.state == JOB_CANCELLED || j->ending) {
+        worker_run(store_reader(s->o.store), nothing, cancel_answer, c);
+        return;
+    }
+    j->info.ended_unix_ms = time_unix_ms();
+    j->cancels++;
+    job_put_row(j, JOB_CANCELLED, cancel_recorded, c);
+}
+
+/* ---- detail ---- */
+
+struct detail {
+    struct job *job;
+    sched_text_fn *done;
+    void *arg;
+};
+
+static json_object *
+time_or_null(int64_t unix_ms)
+{
+    return unix_ms > 0 ? json_object_new_int64(unix_ms) : NULL;
+}
+
+static json_object *
+make_progress(const struct job *j)
+{
+    const struct job_info *i = &j->info;
+    json_object *o = json_object_new_object();
+    json_add_int(o, "rows_done", i->rows_done);
+    json_add(o, "rows_total", i->rows_total >= 0 ? json_object_new_int64(i->rows_total) : NULL);
+    json_add_int(o, "rows_failed", i->rows_failed);
+    double seconds = 0, rate = 0;
+    int64_t rows = i->rows_done;
+    if (j->runner != NULL) {
+        seconds = (double)(time_mono_ns() - j->run_start_ns) / 1e9;
+        rows -= j->run_start_rows;
+    } else if (i->ended_unix_ms > i->started_unix_ms && i->started_unix_ms > 0) {
+        seconds = (double)(i->ended_unix_ms - i->started_unix_ms) / 1e3;
+    }
+    if (seconds > 0)
+        rate = (double)rows / seconds;
+    json_add(o, "rate_per_s", seconds > 0 ? json_new_double(rate) : NULL);
+    bool known = j->runner != NULL && rate > 0 && i->rows_total >= i->rows_done;
+    json_add(o, "eta_s",
+             known ? json_new_double((double)(i->rows_total - i->rows_done) / rate) : NULL);
+    return o;
+}
+
+static void
+detail_tell(void *arg, struct str manifest_text, const struct err *err)
+{
+    struct detail *d = arg;
+    struct job *j = d->job;
+    if (j == NULL) {
+        d->done(d->arg, (struct str){ NULL, 0 }, err);
+        free(d);
+        return;
+    }
+    CLEANUP_JSON json_object *o = json_object_new_object();
+    CLEANUP_JSON json_object *manifest = NULL;
+    if (err == NULL)
+        json_parse(manifest_text, &manifest, NULL, NULL);
+    const char *state = job_state_name(j->info.state);
+    json_add_str(o, "job_id", j->id_text);
+    json_add_str(o, "benchmark_id", j->info.benchmark);
+    json_add_str(o, "status", state);
+    json_add_str(o, "state", state);
+    json_add_int(o, "owner", j->info.owner);
+    json_add(o, "created_at", time_or_null(j->info.created_unix_ms));
+    json_add(o, "started_at", time_or_null(j->info.started_unix_ms));
+    json_add(o, "ended_at", time_or_null(j->info.ended_unix_ms));
+    json_add(o, "progress", make_progress(j));
+    json_object *usage = json_get(manifest, "usage");
+    if (j->journal != NULL || usage == NULL) {
+        usage = json_object_new_object();
+        json_add_int(usage, "input_tokens", j->counts.input_tokens);
+        json_add_int(usage, "output_tokens", j->counts.output_tokens);
+    } else {
+        json_object_get(usage);
+    }
+    json_add(o, "usage", usage);
+    json_object *error = NULL;
+    if (j->info.error != NULL) {
+        error = json_object_new_object();
+        json_add_str(error, "code", err_code_name(j->info.error_code));
+        json_add_str(error, "message", j->info.error);
+    }
+    json_add(o, "error", error);
+    json_add(o, "manifest", json_object_get(manifest));
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    json_put(&t, o);
+    d->done(d->arg, text_str(&t), NULL);
+    free(d);
+}
+
+void
+sched_detail(struct sched *s, int64_t id, sched_text_fn *done, void *arg)
+{
+    struct detail *d = xmalloc(sizeof *d);
+    *d = (struct detail){ find_job(s, id), done, arg };
+    journal_read_value(s->o.store, id, "manifest", detail_tell, d);
+}
+
+/* ---- results ---- */
+
+struct sched_result {
+    struct journal_result *journal;
+    struct store *store;
+    int64_t id;
+    bool extensions, closed, reading; /* reading: the specification */
+    sched_chunk_fn *chunk;
+    void *arg;
+};
+
+struct sched_result *
+sched_result_open(struct sched *s, int64_t id, bool extensions)
+{
+    struct sched_result *r = xcalloc(1, sizeof *r);
+    r->store = s->o.store;
+    r->id = id;
+    r->extensions = extensions;
+    return r;
+}
+
+static void
+result_spec_read(void *arg, struct str text, const struct err *err)
+{
+    struct sched_result *r = arg;
+    r->reading = false;
+    if (r->closed) {
+        free(r);
+        return;
+    }
+    CLEANUP_JSON json_object *spec = NULL;
+    struct err mine;
+    if (err == NULL && json_parse(text, &spec, NULL, &mine) < 0)
+        err = &mine;
+    if (err != NULL) {
+        r->chunk(r->arg, STR(""), true, err);
+        return;
+    }
+    json_object *functions = json_get(spec, "functions");
+    size_t n = functions ? json_object_array_length(functions) : 0;
+    const char **ids = xcalloc(n + 1, sizeof *ids);
+    for (size_t i = 0; i < n; i++)
+        ids[i] = json_get_str(json_object_array_get_idx(functions, i), "id", "");
+    r->journal = journal_result_open(r->store, r->id, ids, r->extensions);
+    free(ids);
+    journal_result_next(r->journal, r->chunk, r->arg);
+}
+
+void
+sched_result_next(struct sched_result *r, sched_chunk_fn *chunk, void *arg)
+{
+    r->chunk = chunk;
+    r->arg = arg;
+    if (r->journal != NULL) {
+        journal_result_next(r->journal, chunk, arg);
+        return;
+    }
+    r->reading = true;
+    journal_read_value(r->store, r->id, "specification", result_spec_read, r);
+}
+
+void
+sched_result_close(struct sched_result *r)
+{
+    if (r == NULL)
+        return;
+    r->closed = true;
+    if (r->reading)
+        return; /* freed there */
+    journal_result_close(r->journal);
+    free(r);
+}
+
+/* ---- life ---- */
+
+static void
+load_job(void *arg, const struct job_row *row)
+{
+    struct sched *s = arg;
+    struct job *j = new_job(s, row->id, row->benchmark, row->owner);
+    for (int i = 0; i <= JOB_CANCELLED; i++)
+        if (strcmp(row->state, job_state_name((enum job_state)i)) == 0)
+            j->info.state = (enum job_state)i;
+    /* what was under way is taken up again when a place is free */
+    if (j->info.state == JOB_IN_PROGRESS)
+        j->info.state = JOB_SCHEDULED;
+    j->info.created_unix_ms = row->created_unix_ms;
+    j->info.started_unix_ms = row->started_unix_ms;
+    j->info.ended_unix_ms = row->ended_unix_ms;
+    j->info.rows_done = row->rows_done;
+    j->info.rows_total = row->rows_total;
+    j->info.rows_failed = row->rows_failed;
+    if (row->error != NULL) {
+        j->info.error = xstrdup(row->error);
+        j->info.error_code = ERR_INTERNAL;
+        for (int c = ERR_NONE; c <= ERR_NOSPACE; c++)
+            if (row->error_code
+                && strcmp(row->error_code, err_code_name((enum err_code)c)) == 0)
+                j->info.error_code = (enum err_code)c;
+    }
+    add_job(s, j);
+}
+
+struct sched *
+sched_new(const struct sched_options *o, struct err *err)
+{
+    struct sched *s = xcalloc(1, sizeof *s);
+    s->o = *o;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    struct rlimit fds = { .rlim_cur = 1024 };
+    getrlimit(RLIMIT_NOFILE, &fds);
+    s->fd_runners = runners_for(fds.rlim_cur);
+    if (s->fd_runners < o->conf->max_runners)
+        log_warning("at most %d jobs run at a time: no more than %llu descriptors",
+                    s->fd_runners, (unsigned long long)fds.rlim_cur);
+    s->max_call_runners = cpus < 1 ? 1 : cpus > 64 ? 64 : (int)cpus;
+    if (job_rows_each(o->store, load_job, s, err) < 0) {
+        sched_free(s);
+        return NULL;
+    }
+    s->next_id = job_rows_next_id(o->store);
+    if (s->next_id < 0) {
+        err_set(err, ERR_IO, "catalogue: the next job id cannot be read");
+        sched_free(s);
+        return NULL;
+    }
+    sched_remove_leftovers(s);
+    s->gate = gate_new(o->loop, o->conf, err);
+    if (s->gate == NULL) {
+        sched_free(s);
+        return NULL;
+    }
+    s->runners = (struct runner_context){ o->loop, o->conf, o->plugins, s->gate };
+    sched_kick(s);
+    return s;
+}
+
+void
+sched_reconfigure(struct sched *s)
+{
+    if (s->stopping)
+        return;
+    gate_reconfigure(s->gate);
+    sched_kick(s); /* max_runners may have grown */
+}
+
+void
+sched_check_stopped(struct sched *s)
+{
+    if (!s->stopping || s->running > 0 || s->stopped == NULL)
+        return;
+    ev_timer_stop(s->o.loop, &s->stop_timer);
+    void (*stopped)(void *) = s->stopped;
+    s->stopped = NULL;
+    gate_free(TAKE(s->gate));
+    stopped(s->stopped_arg);
+}
+
+static void
+on_stop_timer(struct ev_loop *loop, ev_timer *w, int events)
+{
+    (void)loop;
+    (void)events;
+    struct sched *s = w->data;
+    for (size_t i = 0; i < s->n_jobs; i++)
+        if (s->jobs[i]->runner != NULL)
+            runner_kill(s->jobs[i]->runner, 9);
+}
+
+void
+sched_stop(struct sched *s, void (*done)(void *arg), void *arg)
+{
+    s->stopping = true;
+    s->stopped = done;
+    s->stopped_arg = arg;
+    call_stop_all(s);
+    for (size_t i = 0; i < s->n_jobs; i++) {
+        struct job *j = s->jobs[i];
+        job_tell_waiters(j);
+        if (j->info.state == JOB_IN_PROGRESS)
+            job_stop_runner(j, STOP_PARK);
+    }
+    ev_timer_init(&s->stop_timer, on_stop_timer,
+                  s->o.conf->shutdown_grace_ms / 1e3 + STOP_EXTRA_S, 1.0);
+    s->stop_timer.data = s;
+    ev_timer_start(s->o.loop, &s->stop_timer);
+    sched_check_stopped(s);
+}
+
+void
+sched_free(struct sched *s)
+{
+    if (s == NULL)
+        return;
+    s->stopping = true;
+    for (int i = 0; i < 3; i++) { /* what is under way for jobs; one may ask the other */
+        worker_drain(store_reader(s->o.store));
+        worker_drain(store_worker(s->o.store));
+    }
+    call_free_all(s);
+    for (size_t i = 0; i < s->n_jobs; i++)
+        free_job(s->jobs[i]);
+    free(s->jobs);
+    gate_free(s->gate);
+    free(s);
+}

@@ -1,0 +1,96 @@
+/* sched.h - jobs and calls: queue, runners, states, results.
+ *
+ * Loop thread only; every callback comes on the loop thread, later than the call. */
+#ifndef EVALD_SCHED_H
+#define EVALD_SCHED_H
+
+#include "daemon/dataset.h"
+#include "daemon/spec.h"
+#include "daemon/store.h"
+
+struct sched;
+
+enum job_state { JOB_SCHEDULED, JOB_IN_PROGRESS, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
+const char *job_state_name(enum job_state s); /* "in_progress": the API's words */
+
+struct job_info {
+    int64_t id;
+    const char *benchmark;
+    uid_t owner;
+    enum job_state state;
+    int64_t created_unix_ms, started_unix_ms, ended_unix_ms; /* 0: not yet */
+    int64_t rows_done, rows_total; /* rows (times epochs); total -1: not known yet */
+    int64_t rows_failed;           /* rows with an error of the candidate or a scorer */
+    const char *error;             /* of a failed job, else NULL */
+    enum err_code error_code;
+};
+
+/* ---- jobs ---- */
+
+/* Takes spec and snapshot.  created is called once the job is on disk. */
+typedef void sched_created_fn(void *arg, int64_t job_id, const struct err *err);
+void sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
+                  struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg);
+
+const struct job_info *sched_job(const struct sched *s, int64_t id); /* NULL: no such job */
+/* In the order of id; i from 0; NULL at the end. */
+const struct job_info *sched_job_at(const struct sched *s, size_t i);
+
+/* Calls done once the job has ended or the time is over.  The waiter can be given up. */
+struct sched_waiter;
+typedef void sched_wait_fn(void *arg);
+struct sched_waiter *sched_wait(struct sched *s, int64_t id, int timeout_ms,
+                                sched_wait_fn *done, void *arg);
+void sched_unwait(struct sched_waiter *w); /* done will not be called */
+
+/* ERR_CONFLICT when the job has completed or failed; success again when it is cancelled. */
+void sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg);
+
+/* GET .../detail: progress, times, counts, usage, manifest.  NULL text with err when the
+ * journal cannot be read. */
+typedef void sched_text_fn(void *arg, struct str json, const struct err *err);
+void sched_detail(struct sched *s, int64_t id, sched_text_fn *done, void *arg);
+
+/* The EvaluateResponse of a completed job, streamed out of its journal.  chunk is called
+ * once for each sched_result_next. */
+struct sched_result;
+typedef void sched_chunk_fn(void *arg, struct str chunk, bool end, const struct err *err);
+struct sched_result *sched_result_open(struct sched *s, int64_t id, bool extensions);
+void sched_result_next(struct sched_result *r, sched_chunk_fn *chunk, void *arg);
+void sched_result_close(struct sched_result *r);
+
+/* ---- calls: the same pipeline without a journal ---- */
+
+struct call_format {
+    bool generations;       /* EvaluateResponse has them, ScoreResponse not */
+    const char *scores_key; /* "scores" or "results" */
+    bool extensions;        /* "statistics" */
+};
+struct sched_call;
+/* Takes spec; rows is the raw text of an array of objects, copied.  done gets the whole
+ * response, or the first failing row's error (code ERR_INVALID, ERR_REMOTE,
+ * ERR_TIMEOUT, ERR_PLUGIN), exactly once. */
+struct sched_call *sched_call(struct sched *s, uid_t owner, json_object *spec, struct str rows,
+                              const struct call_format *format, sched_text_fn *done, void *arg);
+/* The caller hung up: done will not be called. */
+void sched_call_cancel(struct sched_call *c);
+
+/* ---- life ---- */
+
+struct sched_options {
+    struct ev_loop *loop;
+    const struct conf *conf;
+    struct plugins *plugins;
+    struct catalog *catalog;
+    struct store *store;
+};
+/* Starts the gateway, reads the jobs, and takes up those that were in progress. */
+struct sched *sched_new(const struct sched_options *o, struct err *err);
+/* The configuration has changed: new jobs and calls, and the gateway, go by it. */
+void sched_reconfigure(struct sched *s);
+/* Parks every job, ends runners and gateway in order, then calls done.  New work is refused
+ * with ERR_SHUTDOWN from here on. */
+void sched_stop(struct sched *s, void (*done)(void *arg), void *arg);
+void sched_free(struct sched *s);
+
+#endif
