@@ -9,8 +9,8 @@ AM_TESTS_ENVIRONMENT = srcdir='$(top_srcdir)' EVALD_SRCDIR='$(abs_top_srcdir)' \
 	BATS='$(BATS)' MANDOC='$(MANDOC)' CC='$(CC)' export srcdir EVALD_SRCDIR EVALD_BUILDDIR \
 	EVALD_LIBEXECDIR BATS MANDOC CC;
 EXTRA_DIST += %D%/bats.sh %D%/tap.h
-dist_check_SCRIPTS += %D%/replay.t
-TESTS += %D%/replay.t
+dist_check_SCRIPTS += %D%/replay.t %D%/headers.t
+TESTS += %D%/replay.t %D%/headers.t
 
 include %D%/server/local.mk
 include %D%/plugins/local.mk

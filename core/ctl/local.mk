@@ -1,0 +1,17 @@
+bin_PROGRAMS += %D%/evalctl
+%C%_evalctl_SOURCES = \
+	%D%/client.c %D%/client.h \
+	%D%/ctl.h \
+	%D%/follow.c \
+	%D%/jobs.c \
+	%D%/lists.c \
+	%D%/main.c \
+	%D%/plan.c %D%/plan.h \
+	%D%/plugin.c \
+	%D%/progress.c %D%/progress.h \
+	%D%/run.c \
+	%D%/scores.c %D%/scores.h \
+	%D%/table.c %D%/table.h
+%C%_evalctl_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(CURL_CFLAGS)
+%C%_evalctl_LDFLAGS = $(LDFLAGS_PROGRAM)
+%C%_evalctl_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CURL_LIBS) -lm

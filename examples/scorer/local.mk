@@ -1,0 +1,2 @@
+scorerexampledir = $(docdir)/examples/scorer
+dist_scorerexample_DATA = %D%/exact.c %D%/exact.jsonl
