@@ -1,0 +1,208 @@
+# A job outlives every process that works on it, and pays for no answer twice.
+load lib
+
+rows=400
+
+setup_file() {
+    start_server models --latency-ms 40
+    # 8 in flight: the job takes two seconds, long enough to be hit in the middle
+    export MODELS="$(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')")"
+    chat_rows $rows >"$BATS_FILE_TMPDIR/rows"
+    start_evald "$MODELS"
+    begin
+    job_ends b 0 completed
+    job_result b 0 >"$BATS_FILE_TMPDIR/undisturbed"
+    stop_evald
+}
+
+teardown_file() {
+    stop_servers
+}
+
+setup() {
+    SERVER_PIDS= # of the test
+}
+
+teardown() {
+    stop_servers
+    stop_evald
+}
+
+# begin: job 0 of benchmark b, on its way.
+begin() {
+    put_rows d <"$BATS_FILE_TMPDIR/rows"
+    put_benchmark b d basic::equality basic::subset_of
+    submit b m
+    [ "$JOB" = 0 ]
+}
+
+# begin_to_middle [CONFIG]: an evald of the test's own, with its job partly done.
+begin_to_middle() {
+    server models /stats/reset -X POST >/dev/null
+    start_evald "${1:-$MODELS}"
+    begin
+    wait_for rows_done_at_least b 0 60
+}
+
+# take_journal: the rows that the journal of job 0 has, into the file journaled; fails when
+# there are none, or all.
+take_journal() {
+    local copy=$BATS_TEST_TMPDIR/copy n
+    mkdir "$copy"
+    cp "$EVALD_STATE/jobs/0.db" "$copy/"
+    [ ! -e "$EVALD_STATE/jobs/0.db-wal" ] || cp "$EVALD_STATE/jobs/0.db-wal" "$copy/"
+    "$EVALD_BUILDDIR/tests/faults/journaled" "$copy/0.db" | sort >"$BATS_TEST_TMPDIR/journaled"
+    n=$(wc -l <"$BATS_TEST_TMPDIR/journaled")
+    echo "in the journal: $n of $rows" >&2
+    [ "$n" -gt 0 ] && [ "$n" -lt $rows ]
+}
+
+# asked: lines "rN REQUESTS", as the model server counted.
+asked() {
+    server models /stats/prompts | tr -d '{}"' | tr ',:' '\n ' | sort
+}
+
+# nothing_bought_again: all rows were asked for, those of the journal once, no other more
+# than twice.
+nothing_bought_again() {
+    local again
+    asked >"$BATS_TEST_TMPDIR/asked"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/asked")" -eq $rows ] || return
+    again=$(join "$BATS_TEST_TMPDIR/journaled" "$BATS_TEST_TMPDIR/asked" | awk '$2 != 1')
+    [ -z "$again" ] || { echo "asked again: $again" >&2; return 1; }
+    again=$(awk '$2 > 2' "$BATS_TEST_TMPDIR/asked")
+    [ -z "$again" ] || { echo "asked more than twice: $again" >&2; return 1; }
+}
+
+result_is_undisturbed() {
+    job_result b 0 >"$BATS_TEST_TMPDIR/result"
+    [ "$(http_status)" = 200 ]
+    cmp "$BATS_FILE_TMPDIR/undisturbed" "$BATS_TEST_TMPDIR/result"
+}
+
+@test "the undisturbed job asked once for every row, and all of them are right" {
+    server models /stats >/dev/null
+    contains "$(cat "$BATS_FILE_TMPDIR/undisturbed")" '"num_correct":400.0,"num_total":400'
+    contains "$(cat "$BATS_FILE_TMPDIR/undisturbed")" '{"generations":[{"generated_answer":"Answer: a0"},{"generated_answer":"Answer: a1"}'
+    asked >"$BATS_TEST_TMPDIR/asked"
+    [ "$(grep -c ' 1$' "$BATS_TEST_TMPDIR/asked")" -eq $rows ]
+    count_is models max_in_flight 8
+}
+
+@test "evald killed in the middle: the next one completes the job" {
+    begin_to_middle
+    runner=$(child_of "$EVALD_PID" evald-runner)
+    gateway=$(child_of "$EVALD_PID" evald-gateway)
+    stop_evald KILL
+    wait_for ended "$runner"
+    wait_for ended "$gateway"
+    take_journal
+    start_evald
+    job_ends b 0 completed
+    nothing_bought_again
+    result_is_undisturbed
+}
+
+@test "the runner killed in the middle: another one completes the job, and no row is charged" {
+    begin_to_middle
+    runner=$(child_of "$EVALD_PID" evald-runner)
+    kill -s STOP "$EVALD_PID"
+    kill -s KILL "$runner"
+    take_journal || { kill -s CONT "$EVALD_PID"; return 1; }
+    kill -s CONT "$EVALD_PID"
+    job_ends b 0 completed
+    nothing_bought_again
+    result_is_undisturbed
+    [ "$(number "$(job_detail b 0)" rows_failed)" = 0 ]
+}
+
+@test "the gateway killed in the middle: another one takes over what was asked" {
+    begin_to_middle
+    gateway=$(child_of "$EVALD_PID" evald-gateway)
+    kill -s STOP "$EVALD_PID"
+    kill -s KILL "$gateway"
+    take_journal || { kill -s CONT "$EVALD_PID"; return 1; }
+    kill -s CONT "$EVALD_PID"
+    job_ends b 0 completed
+    nothing_bought_again
+    result_is_undisturbed
+    [ "$(number "$(job_detail b 0)" rows_failed)" = 0 ]
+    [ "$(child_of "$EVALD_PID" evald-gateway)" != "$gateway" ]
+}
+
+@test "a gateway that dies between jobs is replaced" {
+    start_evald "$MODELS"
+    gateway=$(child_of "$EVALD_PID" evald-gateway)
+    kill -s KILL "$gateway"
+    wait_for ended "$gateway"
+    head -n 3 "$BATS_FILE_TMPDIR/rows" | put_rows d
+    put_benchmark b d basic::equality
+    submit b m
+    job_ends b 0 completed
+    contains "$(job_result b 0)" '"num_correct":3.0,"num_total":3'
+}
+
+@test "evald ended by SIGTERM parks the job: no answer is lost, and none asked for twice" {
+    begin_to_middle
+    stop_evald
+    take_journal
+    start_evald
+    job_ends b 0 completed
+    asked >"$BATS_TEST_TMPDIR/asked"
+    [ "$(grep -c ' 1$' "$BATS_TEST_TMPDIR/asked")" -eq $rows ]
+    result_is_undisturbed
+}
+
+@test "a job parked twice completes" {
+    begin_to_middle
+    stop_evald
+    start_evald
+    wait_for rows_done_at_least b 0 200
+    stop_evald
+    take_journal
+    start_evald
+    job_ends b 0 completed
+    nothing_bought_again
+    result_is_undisturbed
+}
+
+@test "a model that does not answer does not hold up the end of evald" {
+    start_server silent --fail-rate 1 --fail-mode hang
+    start_evald "$(models "$(model m "$SERVER_URL" 'timeout_ms = 600000;')") limits = { shutdown_grace_ms = 50; };"
+    begin
+    wait_for count_is silent in_flight 16
+    stop_evald
+    wait_for count_is silent in_flight 0
+    start_evald
+    wait_for job_is b 0 in_progress
+}
+
+@test "a cancelled job stays cancelled, even when evald is killed right after the answer" {
+    begin_to_middle
+    answers 204 "" DELETE /v1alpha/eval/benchmarks/b/jobs/0
+    stop_evald KILL
+    start_evald
+    job_is b 0 cancelled
+    answers 400 "$(error_body "Invalid value: Job is not completed, Status: cancelled")" \
+        GET /v1alpha/eval/benchmarks/b/jobs/0/result
+    wait_for count_is models in_flight 0
+    before=$(count_of models total)
+    submit b baseline::oracle
+    [ "$JOB" = 1 ]
+    job_ends b 1 completed
+    [ "$(count_of models total)" = "$before" ]
+}
+
+@test "a completed job is completed for good, even when evald is killed right after" {
+    start_evald
+    answer_rows A B A | put_rows d
+    put_benchmark b d basic::equality
+    posts 200 '{"job_id":"0","status":"completed"}' /v1alpha/eval/benchmarks/b/jobs \
+        "{\"benchmark_config\":$(config baseline::recorded)}"
+    before=$(job_result b 0)
+    stop_evald KILL
+    start_evald
+    job_is b 0 completed
+    [ "$(job_result b 0)" = "$before" ]
+    contains "$before" '{"generations":[{"generated_answer":"A"},{"generated_answer":"B"},{"generated_answer":"A"}],"scores":{"basic::equality":{"score_rows":[{"score":1.0},{"score":0.0},{"score":1.0}]'
+}
