@@ -198,15 +198,21 @@ gate_start(struct gate *g, struct err *err)
     return 0;
 }
 
+static void
+drop_link(struct gate *g)
+{
+    if (g->link == NULL)
+        return;
+    ev_io_stop(g->loop, &g->readable);
+    ev_io_stop(g->loop, &g->writable);
+    link_free(TAKE(g->link));
+}
+
 /* The process or its link is gone: end both, and start anew soon. */
 static void
 gate_lost(struct gate *g)
 {
-    if (g->link != NULL) {
-        ev_io_stop(g->loop, &g->readable);
-        ev_io_stop(g->loop, &g->writable);
-        link_free(TAKE(g->link));
-    }
+    drop_link(g);
     child_free(TAKE(g->child));
     if (time_mono_ns() - g->started_ns > STEADY_NS)
         g->restart_s = RESTART_MIN_S;
@@ -253,11 +259,7 @@ gate_free(struct gate *g)
     if (g == NULL)
         return;
     ev_timer_stop(g->loop, &g->restart);
-    if (g->link != NULL) {
-        ev_io_stop(g->loop, &g->readable);
-        ev_io_stop(g->loop, &g->writable);
-        link_free(g->link);
-    }
+    drop_link(g);
     child_kill(g->child, SIGTERM);
     child_free(g->child);
     free(g->path);

@@ -72,6 +72,15 @@ job_event(struct job *j, const char *kind, const char *what)
     journal_event(j->journal, kind, text_str(&t));
 }
 
+json_object *
+job_usage(const struct job *j)
+{
+    json_object *o = json_object_new_object();
+    json_add_int(o, "input_tokens", j->counts.input_tokens);
+    json_add_int(o, "output_tokens", j->counts.output_tokens);
+    return o;
+}
+
 void
 job_tell_waiters(struct job *j)
 {
@@ -203,10 +212,7 @@ end_manifest(struct job *j)
         json_add_str(dataset, "xxh3", json_get_str(j->end_head, "dataset_xxh3", NULL));
         json_add_int(dataset, "rows", json_get_int(j->end_head, "rows", 0));
     }
-    json_object *usage = json_object_new_object();
-    json_add_int(usage, "input_tokens", j->counts.input_tokens);
-    json_add_int(usage, "output_tokens", j->counts.output_tokens);
-    json_add(j->manifest, "usage", usage);
+    json_add(j->manifest, "usage", job_usage(j));
     json_add_int(j->manifest, "ended_at", time_unix_ms());
     CLEANUP_TEXT struct text t = TEXT_INIT;
     json_put(&t, j->manifest);

@@ -568,14 +568,8 @@ detail_tell(void *arg, struct str manifest_text, const struct err *err)
     json_add(o, "ended_at", time_or_null(j->info.ended_unix_ms));
     json_add(o, "progress", make_progress(j));
     json_object *usage = json_get(manifest, "usage");
-    if (j->journal != NULL || usage == NULL) {
-        usage = json_object_new_object();
-        json_add_int(usage, "input_tokens", j->counts.input_tokens);
-        json_add_int(usage, "output_tokens", j->counts.output_tokens);
-    } else {
-        json_object_get(usage);
-    }
-    json_add(o, "usage", usage);
+    bool counting = j->journal != NULL || usage == NULL;
+    json_add(o, "usage", counting ? job_usage(j) : json_object_get(usage));
     json_object *error = NULL;
     if (j->info.error != NULL) {
         error = json_object_new_object();

@@ -98,6 +98,8 @@ void job_start(struct job *j);
 void job_end(struct job *j, enum job_state state, const struct err *err);
 /* Asks the runner to stop; on_end follows. */
 void job_stop_runner(struct job *j, enum job_stop why);
+/* The tokens counted so far, as the manifest and the detail show them; a new object. */
+json_object *job_usage(const struct job *j);
 void job_tell_waiters(struct job *j);
 /* Writes an event into the journal: "started", "resumed", "parked", "runner_died",
  * "row_charged", "quarantined", or the state it ended in; what: more about it, or NULL. */
