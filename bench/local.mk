@@ -1,6 +1,6 @@
 # Tools of `make bench`; nothing of `make all` or `make check`.
 BENCH_TOOLS = %D%/curl_ceiling %D%/gen_rows %D%/jsonc_parse %D%/supervise %D%/udsload
-EXTRA_PROGRAMS = $(BENCH_TOOLS)
+EXTRA_PROGRAMS += $(BENCH_TOOLS)
 EXTRA_DIST += %D%/bench.sh
 CLEANFILES += $(BENCH_TOOLS)
 

@@ -67,6 +67,11 @@ const char *api_eval_provider(const struct request *rq);
 /* The benchmark of params[0]; NULL after the request was failed with the text of a routing
  * failure. */
 const struct benchmark *api_routed_benchmark(struct request *rq);
+/* The job of params[1], which must be of the benchmark of params[0] and seen by the caller;
+ * NULL after the request was failed. */
+const struct job_info *api_named_job(struct request *rq);
+/* The same for who is going to change it. */
+const struct job_info *api_own_job(struct request *rq);
 /* "openai" of "model::openai"; the whole id when there is no "::". */
 const char *api_plugin_name(const char *plugin_id);
 /* "basic" of "basic::equality"; free() it. */

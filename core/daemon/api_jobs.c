@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "daemon/access.h"
 #include "daemon/api.h"
 
-/* The job of the path: it must be of the path's benchmark.  NULL after the request was
- * failed. */
-static const struct job_info *
-named_job(struct request *rq)
+const struct job_info *
+api_named_job(struct request *rq)
 {
     const struct benchmark *b = api_routed_benchmark(rq);
     if (b == NULL)
@@ -25,16 +24,31 @@ named_job(struct request *rq)
     const struct job_info *job = NULL;
     if (strcmp(same, text) == 0) /* ids have one spelling */
         job = sched_job(rq->api->sched, id);
-    if (job != NULL && strcmp(job->benchmark, b->id) == 0)
+    if (job != NULL && strcmp(job->benchmark, b->id) == 0 && access_sees(rq, job->owner))
         return job;
     api_fail(rq, ERR_INVALID, "Job %.200s not found", text);
+    return NULL;
+}
+
+const struct job_info *
+api_own_job(struct request *rq)
+{
+    const struct job_info *job = api_named_job(rq);
+    if (job == NULL)
+        return NULL;
+    char what[40];
+    struct err err;
+    snprintf(what, sizeof what, "job %" PRId64, job->id);
+    if (access_owns(rq, job->owner, what, &err) == 0)
+        return job;
+    request_fail(rq, &err);
     return NULL;
 }
 
 void
 api_job_status(struct request *rq)
 {
-    const struct job_info *job = named_job(rq);
+    const struct job_info *job = api_named_job(rq);
     if (job == NULL)
         return;
     struct text t = TEXT_INIT;
@@ -46,7 +60,7 @@ api_job_status(struct request *rq)
 void
 api_job_cancel(struct request *rq)
 {
-    const struct job_info *job = named_job(rq);
+    const struct job_info *job = api_own_job(rq);
     if (job != NULL)
         sched_cancel(rq->api->sched, job->id, api_done_nothing, rq);
 }
@@ -66,7 +80,7 @@ on_detail(void *arg, struct str json, const struct err *err)
 void
 api_job_detail(struct request *rq)
 {
-    const struct job_info *job = named_job(rq);
+    const struct job_info *job = api_named_job(rq);
     if (job != NULL)
         sched_detail(rq->api->sched, job->id, on_detail, rq);
 }
@@ -107,7 +121,7 @@ void
 api_job_result(struct request *rq)
 {
     static const struct request_source source = { result_next, result_close };
-    const struct job_info *job = named_job(rq);
+    const struct job_info *job = api_named_job(rq);
     if (job == NULL)
         return;
     if (job->state != JOB_COMPLETED) {

@@ -24,6 +24,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/runner.c %D%/runner.h \
 	%D%/sched.c %D%/sched.h %D%/sched_impl.h \
 	%D%/sd.c %D%/sd.h \
+	%D%/sources.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/sqlite.h \
 	%D%/store.c %D%/store.h %D%/store_impl.h \
