@@ -8,11 +8,12 @@ API_SOURCES = \
 	%D%/api_jobs.c \
 	%D%/api_models.c \
 	%D%/api_scoring.c \
+	%D%/conn.c \
 	%D%/exchange.h \
 	%D%/prefer.c %D%/prefer.h \
 	%D%/request.c %D%/request.h \
 	%D%/reruns.c %D%/reruns.h \
 	%D%/routes.c %D%/routes.h \
-	%D%/server.c %D%/server.h \
+	%D%/server.c %D%/server.h %D%/server_impl.h \
 	%D%/types.c %D%/types.h \
 	%D%/validate.c %D%/validate.h

@@ -10,9 +10,9 @@
 void
 api_health(struct request *rq)
 {
-    json_object *o = json_object_new_object();
-    json_add_str(o, "status", "OK");
-    request_reply_json(rq, o);
+    struct text t = TEXT_INIT;
+    text_puts(&t, "{\"status\":\"OK\"}");
+    request_reply(rq, 200, &t);
 }
 
 void

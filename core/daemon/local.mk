@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/dataset.c %D%/dataset.h \
 	%D%/dataurl.c %D%/dataurl.h \
 	%D%/gate.c %D%/gate.h \
+	%D%/head.c %D%/head.h \
 	%D%/identity.h \
 	%D%/job.c \
 	%D%/journal.c %D%/journal.h %D%/journal_impl.h \

@@ -29,7 +29,7 @@ struct request {
     enum level level;
     const struct route *route;
     char *params[REQUEST_PARAMS]; /* of the path, decoded; UTF-8 without NUL */
-    json_object *query;           /* validated */
+    json_object *query;           /* validated; NULL when the route has none */
     json_object *in;              /* validated body; NULL when the route has none */
 };
 

@@ -1,6 +1,6 @@
 /* server.h - HTTP/1.1 on a Unix socket, driven by evald's loop.
  *
- * server.c, request.c and exchange.h are the only files that say MHD_.  Limits that are
+ * server.c, conn.c and request.c, with exchange.h and server_impl.h, are the only files that say MHD_.  Limits that are
  * ours: a request, head and body, must arrive within a deadline from its first byte (a
  * sender that drips bytes is cut off); a body has a largest size (413); idle connections may
  * stay long.  A caller that hangs up while its request is worked on is noticed at once. */
@@ -23,7 +23,7 @@ struct server_options {
     size_t max_body;                      /* bytes */
     int request_deadline_ms;              /* 0: 60000 */
     unsigned idle_timeout_s;              /* 0: 3600; of writers and idle connections */
-    unsigned max_connections;             /* 0: 1024, or half of the descriptors; more wait in the
+    unsigned max_connections;             /* 0: 8192, or half of the descriptors; more wait in the
                                            listen queue */
     unsigned max_connections_per_uid;     /* 0: no limit of its own; those beyond it are told
                                            503, and closed */
