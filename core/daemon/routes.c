@@ -10,6 +10,8 @@
 #include "daemon/routes.h"
 #include "daemon/types.h"
 
+#define HEADER_MAX 4096 /* bytes of what a client sent, in a header of its answer */
+
 enum {
     V1 = LEVEL_V1,
     EVAL = LEVEL_V1ALPHA | LEVEL_V1, /* v1 is the deprecated alias */
@@ -295,7 +297,8 @@ mark_deprecated(struct request *rq, const char *path)
     routes_put_encoded(&link, path + 1 + strlen(level_name(rq->level)));
     text_puts(&link, ">; rel=\"successor-version\"");
     request_put_header(rq, "Deprecation", "@1758844800"); /* 2025-09-26, RFC 9745 */
-    request_put_header(rq, "Link", link.ptr);
+    if (link.len <= HEADER_MAX)
+        request_put_header(rq, "Link", link.ptr);
 }
 
 static void
@@ -304,18 +307,22 @@ no_route(struct request *rq, enum routes_found found, const char *more, struct s
     if (found == ROUTES_OTHER_METHODS) {
         request_put_header(rq, "Allow", more);
         request_fail_text(rq, 405, "Method Not Allowed");
-    } else if (found == ROUTES_REDIRECT) {
+        return;
+    }
+    if (found == ROUTES_REDIRECT) {
         CLEANUP_TEXT struct text location = TEXT_INIT;
         text_puts(&location, more);
         if (query.len > 0) {
             text_putc(&location, '?');
             text_put_str(&location, query);
         }
-        request_put_header(rq, "Location", location.ptr);
-        request_reply(rq, 307, NULL);
-    } else {
-        request_fail_text(rq, 404, "Not Found");
+        if (location.len <= HEADER_MAX) {
+            request_put_header(rq, "Location", location.ptr);
+            request_reply(rq, 307, NULL);
+            return;
+        }
     }
+    request_fail_text(rq, 404, "Not Found");
 }
 
 /* Is everything that was sent as the route declares it?  Else the request was failed. */

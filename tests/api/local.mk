@@ -1,6 +1,9 @@
 # The API, route by route, over the socket of a real evald.
+check_PROGRAMS += %D%/many
+%C%_many_SOURCES = %D%/many.c
+%C%_many_LDFLAGS = $(LDFLAGS_PROGRAM)
 API_TESTS = %D%/inspect.bats %D%/datasets.bats %D%/iterrows.bats %D%/benchmarks.bats \
-	%D%/eval.bats %D%/scoring.bats %D%/errors.bats
+	%D%/eval.bats %D%/scoring.bats %D%/errors.bats %D%/http.bats
 EXTRA_DIST += %D%/lib.bash $(API_TESTS)
 if HAVE_BATS
 TESTS += $(API_TESTS)
