@@ -325,7 +325,7 @@ conns_after(struct server *s)
         }
         if (c->open)
             let_hear(c, HEAR_NOTHING);
-        if (c->early || c->eager_until >= s->runs)
+        if (c->early || c->ended || c->eager_until >= s->runs)
             look(c);
         c->early = false;
     }

@@ -199,7 +199,7 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         conn_deadline_start(c);
     if (c->early)
         s->ended = s->ended || c->ended;
-    if (c->open || c->early || c->eager_until > 0)
+    if (c->open || c->early || c->ended || c->eager_until > 0)
         conn_look_after(c);
     if (server_is_quiet(s))
         conn_cut(c);

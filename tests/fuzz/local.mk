@@ -15,3 +15,14 @@ tests_fuzz_json_fuzz_SOURCES = %D%/json.c
 tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/http.t
+EXTRA_PROGRAMS += %D%/http-fuzz
+TESTS += %D%/http.t
+tests_fuzz_http_t_SOURCES = %D%/http.c $(FUZZ_REPLAY)
+tests_fuzz_http_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_http_t_LDADD = $(DAEMON_LIBS)
+tests_fuzz_http_fuzz_SOURCES = %D%/http.c
+tests_fuzz_http_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_http_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_http_fuzz_LDADD = $(DAEMON_LIBS)
