@@ -49,15 +49,17 @@ enum hearing {
     HEAR_ALL = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLET, /* as it asks for */
 };
 
-/* It takes suspended connections out of its set, and puts them back as it likes: those need no
- * change.  Its entries carry the connection as it names it. */
-static void
+/* Its entries carry the connection as it names it.  Suspended ones it takes out of its set, and
+ * puts back when it likes: false for one that is not there. */
+static bool
 let_hear(struct conn *c, enum hearing what)
 {
     struct epoll_event ev = { .events = (uint32_t)what, .data.ptr = c->mhd };
-    if (epoll_ctl(c->server->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev) < 0 && errno != ENOENT)
+    int rc = epoll_ctl(c->server->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev);
+    if (rc < 0 && errno != ENOENT)
         log_error("cannot watch a connection: %m");
     c->open = what == HEAR_ALL;
+    return rc == 0;
 }
 
 /* What is there now is read by libmicrohttpd. */
@@ -312,9 +314,11 @@ conns_poll(struct server *s)
 void
 conns_after(struct server *s)
 {
+    struct conns all = TAILQ_HEAD_INITIALIZER(all);
     struct conn *c;
-    while ((c = TAILQ_FIRST(&s->after)) != NULL) {
-        TAILQ_REMOVE(&s->after, c, after);
+    TAILQ_CONCAT(&all, &s->after, after);
+    while ((c = TAILQ_FIRST(&all)) != NULL) {
+        TAILQ_REMOVE(&all, c, after);
         c->is_after = false;
         if (c->refused || c->unseen)
             continue;
@@ -323,8 +327,10 @@ conns_after(struct server *s)
                 let_hear(c, HEAR_ALL); /* until the client has read it all */
             continue;
         }
-        if (c->open)
-            let_hear(c, HEAR_NOTHING);
+        if (c->open || c->loose)
+            c->loose = !let_hear(c, HEAR_NOTHING) && c->loose;
+        if (c->loose)
+            conn_look_after(c);
         if (c->early || c->ended || c->eager_until >= s->runs)
             look(c);
         c->early = false;
@@ -335,7 +341,7 @@ struct conn *
 conns_find_faulty(struct server *s)
 {
     struct conn *c, *found = NULL;
-    if (s->heading != NULL && !s->heading->unseen)
+    if (s->heading != NULL && !s->heading->unseen && !s->heading->blind)
         return s->heading;
     TAILQ_FOREACH(c, &s->all, all) {
         if (!c->unseen && (c->ex == NULL || !c->blind))

@@ -190,8 +190,10 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     struct conn *c = conn_of(mhd);
     if (c == NULL || c->ex == NULL)
         return;
-    if (c->ex->resumed)
+    if (c->ex->resumed) {
         c->eager_until = s->runs + 1;
+        c->loose = true;
+    }
     exchange_end(c);
     conn_deadline_stop(c);
     c->blind = c->seen = false;
@@ -199,7 +201,7 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         conn_deadline_start(c);
     if (c->early)
         s->ended = s->ended || c->ended;
-    if (c->open || c->early || c->ended || c->eager_until > 0)
+    if (c->open || c->early || c->ended || c->loose)
         conn_look_after(c);
     if (server_is_quiet(s))
         conn_cut(c);
@@ -248,7 +250,10 @@ take_body(struct exchange *ex, const char *data, size_t n)
     size_t max = ex->server->options.max_body;
     if (ex->discard) {
         ex->body.len += n;
-        return ex->body.len > DISCARD_MAX ? MHD_NO : MHD_YES;
+        if (ex->body.len <= DISCARD_MAX)
+            return MHD_YES;
+        conn_refuse(ex->conn, 413, "the request body is too large");
+        return MHD_NO;
     }
     if (n > max - ex->body.len)
         return refuse_body(ex, max);

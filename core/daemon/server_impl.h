@@ -23,6 +23,7 @@ struct conn {
     int64_t deadline_ns; /* 0: none; else it is in server->waiting */
     bool is_after;       /* in server->after */
     bool open;    /* libmicrohttpd hears of everything, as it has it when it adds a connection */
+    bool loose;   /* not in libmicrohttpd's set, which it will be put into, open */
     bool seen;    /* the head that comes next was looked at */
     bool unseen;  /* a pipelining client: libmicrohttpd reads what nobody has looked at */
     bool whole;   /* so was the whole body */
