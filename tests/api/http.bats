@@ -219,9 +219,10 @@ control='malformed request: a control character in a header'
 @test "5000 idle connections and 200 busy ones" {
     [ "$(ulimit -Hn)" -ge 12000 ] || skip "no more than $(ulimit -Hn) descriptors are allowed"
     sanitized && skip 'the memory of a sanitizer is not that of evald'
-    local before after answered
+    local before after answered pid
     before=$(rss)
     coproc CROWD { "$MANY" crowd "$EVALD_SOCKET" 5000 200 20; }
+    pid=$CROWD_PID
     read -r answered <&"${CROWD[0]}"
     [ "$answered" = "5000 4000" ]
     after=$(rss)
@@ -230,7 +231,7 @@ control='malformed request: a control character in a header'
     echo >&"${CROWD[1]}"
     read -r answered <&"${CROWD[0]}"
     [ "$answered" = 5000 ]
-    wait "$CROWD_PID"
+    wait "$pid"
 }
 
 @test "128 connections, and 256, that ask at the same moment" {
@@ -247,9 +248,10 @@ rss() {
 # slow PATH BYTES: a reader that stops after one byte of at least so many keeps nobody waiting and
 # costs evald next to nothing.
 slow() {
-    local before line
+    local before line pid
     before=$(rss)
     coproc SLOW { "$MANY" slow "$EVALD_SOCKET" "$1"; }
+    pid=$SLOW_PID
     read -r line <&"${SLOW[0]}"
     [ "$line" = begun ]
     answers 200 '{"status":"OK"}' GET /v1/health
@@ -258,7 +260,7 @@ slow() {
     echo >&"${SLOW[1]}"
     read -r line <&"${SLOW[0]}"
     [ "$line" -gt "$2" ]
-    wait "$SLOW_PID"
+    wait "$pid"
 }
 
 @test "a reader of a large result that stops after one byte" {
