@@ -335,7 +335,7 @@ static void
 refuse_in_its_stead(struct server *s, unsigned status)
 {
     struct conn *c = conns_find_faulty(s);
-    if (c != NULL && !c->refused)
+    if (c != NULL && !c->refused && (c->ex == NULL || !c->ex->queued))
         conn_refuse(c, status, status == 431 || status == 414
                                    ? "the request's head is too large"
                                    : status == 413 ? "the request body is too large"

@@ -31,22 +31,16 @@ sends() {
 
 # refused STATUS TEXT FORMAT: those bytes get exactly this answer, and are closed.
 refused() {
+    local body more= want
     sends "$3"
-    local body want
     body=$(error_body "$2")
-    case $1 in
-        400) want='Bad Request' ;;
-        413) want='Content Too Large' ;;
-        414) want='URI Too Long' ;;
-        431) want='Request Header Fields Too Large' ;;
-        501) want='Not Implemented' ;;
-        505) want='HTTP Version Not Supported' ;;
+    [ "$1" -lt 500 ] || more=$'x-should-retry: false\r\n'
+    want=$'Content-Type: application/json\r\nContent-Length: '${#body}$'\r\nConnection: close\r\n'
+    want+=$more$'\r\n'$body
+    case $RAW in
+        "HTTP/1.1 $1 "*) [ "${RAW#*$'\r\n'}" = "$want" ] && return ;;
     esac
-    want=$(printf 'HTTP/1.1 %s %s\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n%s\r\n%s' \
-        "$1" "$want" "${#body}" "$([ "$1" -le 500 ] || printf 'x-should-retry: false\r\n_')" "$body")
-    want=${want/_/}
-    [ "$RAW" = "$want" ] && return
-    printf 'sent %q\nwanted %q\n   got %q\n' "$3" "$want" "$RAW" >&2
+    printf 'sent %q\nwanted %s and %q\n   got %q\n' "$3" "$1" "$want" "$RAW" >&2
     return 1
 }
 
