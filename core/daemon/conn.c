@@ -30,6 +30,8 @@ conn_deadline_start(struct conn *c)
         return;
     c->deadline_ns = time_mono_ns() + (int64_t)c->server->options.request_deadline_ms * 1000000;
     TAILQ_INSERT_TAIL(&c->server->waiting, c, waiting);
+    if (c->ended)
+        c->server->ended = true;
 }
 
 void

@@ -199,8 +199,6 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     c->blind = c->seen = false;
     if (c->early && c->unseen)
         conn_deadline_start(c);
-    if (c->early)
-        s->ended = s->ended || c->ended;
     if (c->open || c->early || c->ended || c->loose)
         conn_look_after(c);
     if (server_is_quiet(s))
