@@ -6,7 +6,10 @@
 #include "common/mem.h"
 #include "daemon/head.h"
 
+#define ENTRY          64u  /* bytes; see HEAD_WEIGHT */
 #define CHUNK_LINE_MAX 256u /* a size and its extensions */
+
+static const char too_large[] = "the request's head is too large";
 
 static enum head_found
 bad(struct head_fault *fault, unsigned status, const char *text)
@@ -122,13 +125,23 @@ read_length(struct str value, bool *has, uint64_t *length, struct head_fault *fa
     return HEAD_WHOLE;
 }
 
-/* The fields that say where a request ends. */
-struct framing {
-    bool has_length, has_coding;
+/* What is known of the fields so far. */
+struct fields {
+    bool has_length, has_coding; /* that say where the request ends */
+    size_t weight;
 };
 
+static size_t
+count(struct str text, char a, char b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += text.ptr[i] == a || text.ptr[i] == b;
+    return n;
+}
+
 static enum head_found
-read_field(struct str line, struct framing *f, struct head *ret, struct head_fault *fault)
+read_field(struct str line, struct fields *f, struct head *ret, struct head_fault *fault)
 {
     const char *end = line.ptr + line.len;
     if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
@@ -156,6 +169,9 @@ read_field(struct str line, struct framing *f, struct head *ret, struct head_fau
     }
     if (named(name, "Expect"))
         ret->expects = true;
+    if (named(name, "Cookie"))
+        f->weight += value.len + (count(value, ';', ',') + 1) * ENTRY;
+    f->weight += ENTRY;
     return HEAD_WHOLE;
 }
 
@@ -163,8 +179,8 @@ static enum head_found
 read_fields(const char *at, const char *end, bool old, const char *start, struct head *ret,
             struct head_fault *fault)
 {
-    struct framing f = { false, false };
-    struct str line;
+    struct str before = { start, (size_t)(at - start) }, line;
+    struct fields f = { .weight = (count(before, '&', '?') * ENTRY) };
     for (unsigned n = 0; next_line(&at, end, &line); n++) {
         if (line.len == 0) {
             if (f.has_coding && f.has_length)
@@ -173,7 +189,8 @@ read_fields(const char *at, const char *end, bool old, const char *start, struct
             if (f.has_coding && old)
                 return bad(fault, 400, "malformed request: Transfer-Encoding in HTTP/1.0");
             ret->len = (size_t)(at - start);
-            return HEAD_WHOLE;
+            return f.weight + ret->len <= HEAD_WEIGHT ? HEAD_WHOLE
+                                                      : bad(fault, 431, too_large);
         }
         if (n == HEAD_FIELDS)
             return bad(fault, 431, "the request has too many headers");
@@ -206,8 +223,7 @@ head_read(struct str bytes, struct head *ret, struct head_fault *fault)
     if (found != HEAD_WHOLE)
         return found;
     found = read_fields(at, end, old, bytes.ptr, ret, fault);
-    return found == HEAD_MORE && !room ? bad(fault, 431, "the request's headers are too large")
-                                       : found;
+    return found == HEAD_MORE && !room ? bad(fault, 431, too_large) : found;
 }
 
 /* ---------------------------------------------------------------------------- chunked bodies */
@@ -244,7 +260,7 @@ static enum head_found
 read_trailer(const char *at, const char *end, const char *start, size_t *ret_len,
              struct head_fault *fault)
 {
-    struct framing f = { false, false };
+    struct fields f = { .weight = 0 };
     struct head unused = { .len = 0 };
     struct str line;
     while (next_line(&at, end, &line)) {

@@ -14,6 +14,9 @@
 
 #define HEAD_MAX    8192u /* bytes: request line, fields and the empty line */
 #define HEAD_FIELDS 100u
+/* A bound of the memory that libmicrohttpd needs for a head: its bytes, those of cookies twice,
+ * and an entry for each header, cookie and parameter of the query. */
+#define HEAD_WEIGHT (12u << 10)
 
 enum head_found { HEAD_WHOLE, HEAD_MORE /* bytes are needed */, HEAD_BAD };
 

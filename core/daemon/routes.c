@@ -10,7 +10,7 @@
 #include "daemon/routes.h"
 #include "daemon/types.h"
 
-#define HEADER_MAX 4096 /* bytes of what a client sent, in a header of its answer */
+#define HEADER_MAX 2048 /* bytes of what a client sent, in a header of its answer */
 
 enum {
     V1 = LEVEL_V1,

@@ -140,7 +140,7 @@ test_limits(void)
     is_str(judged(text_str(&t)), "whole", "a head of just the limit");
     memcpy(t.ptr + HEAD_MAX - 4, "x\r\n\r", 4);
     text_putc(&t, '\n');
-    is_str(judged(text_str(&t)), "431 the request's headers are too large", "and one byte more");
+    is_str(judged(text_str(&t)), "431 the request's head is too large", "and one byte more");
 
     text_clear(&t);
     text_puts(&t, "GET / HTTP/1.1\r\n");
@@ -151,6 +151,23 @@ test_limits(void)
     t.len -= 2;
     text_puts(&t, "A:\r\n\r\n");
     is_str(judged(text_str(&t)), "431 the request has too many headers", "and one more");
+
+    static const char *const many[] = { "GET /?", "a&", "GET / HTTP/1.1\r\nCookie: ", "a=b;" };
+    for (size_t i = 0; i < ARRAY_LEN(many); i += 2) {
+        size_t good = 0;
+        for (size_t n = 0; n < 1000; n++) {
+            text_clear(&t);
+            text_puts(&t, many[i]);
+            for (size_t k = 0; k < n; k++)
+                text_puts(&t, many[i + 1]);
+            text_puts(&t, i == 0 ? " HTTP/1.1\r\n\r\n" : "\r\n\r\n");
+            if (strcmp(judged(text_str(&t)), "whole") != 0)
+                break;
+            good++;
+        }
+        ok(good > 150 && good < 200, "parameters and cookies weigh something (%zu)", good);
+        is_str(judged(text_str(&t)), "431 the request's head is too large", "and too many are refused");
+    }
 
     text_clear(&t);
     while (t.len < HEAD_MAX)
