@@ -319,7 +319,8 @@ http_beside_nginx() {
         rates+=("$(calc "${mine[i]} / $RATE")")
         tails+=("$(calc "$mine_p99 / $P99_US")")
     done
-    printf '  %s connections: %s requests/s %s\n' "$1" "$(median "${mine[@]}")" "$(spread "${mine[@]}")"
+    printf '  %s connections: %s requests/s %s\n' "$1" "$(median "${mine[@]}")" \
+        "$(spread "${mine[@]}")"
     verdict "http: requests/s of nginx's, $1 connections" "$(median "${rates[@]}")" '>=' 0.6 \
         "$(spread "${rates[@]}")"
     verdict "http: p99 to nginx's, $1 connections" "$(median "${tails[@]}")" '<=' 3 \
@@ -339,7 +340,8 @@ http() {
         echo "  no nginx to compare with; './setup bench' gets one"
     fi
     for n in 128 256; do
-        result=$("$BENCH/udsload" -u "unix:$DIR/sock" -c "$n" -n "$HTTP_REQUESTS" /v1/health 2>/dev/null) || :
+        result=$("$BENCH/udsload" -u "unix:$DIR/sock" -c "$n" -n "$HTTP_REQUESTS" /v1/health \
+            2>/dev/null) || :
         verdict "http: not answered, $n connections" \
             "$(calc "$HTTP_REQUESTS - $(member ok <<<"$result")" 0)" '<=' 0
     done

@@ -178,10 +178,10 @@ conns_cut_ended(struct server *s)
 
 /* -------------------------------------------------------------------------------- looking */
 
-/* It sends requests before it has the answers: what libmicrohttpd has in its buffer cannot be
- * told any more. */
+/* The client sends requests before it has the answers: where the next one begins cannot be told
+ * any more when libmicrohttpd has read ahead. */
 static void
-is_pipelining(struct conn *c)
+stop_looking(struct conn *c)
 {
     c->unseen = true;
 }
@@ -212,7 +212,7 @@ look_at_chunks(struct conn *c, const struct head *head, size_t n)
     default:
         c->whole = true;
         if (n > head->len + len)
-            is_pipelining(c);
+            stop_looking(c);
         return true;
     }
 }
@@ -224,7 +224,7 @@ look_at_length(struct conn *c, const struct head *head, size_t n)
     c->whole = there >= head->body;
     c->left = head->body;
     if (there > head->body)
-        is_pipelining(c);
+        stop_looking(c);
     if (!c->whole)
         conn_deadline_start(c);
     return true;
@@ -259,7 +259,7 @@ look(struct conn *c)
         }
         conn_deadline_start(c);
         if (c->eager_until >= s->runs) { /* libmicrohttpd reads it all the same */
-            is_pipelining(c);
+            stop_looking(c);
             let_read(c);
         }
         break;
@@ -278,7 +278,7 @@ static void
 more_of_body(struct conn *c)
 {
     if (!c->blind && unread(c) > c->left)
-        is_pipelining(c);
+        stop_looking(c);
     let_read(c);
 }
 

@@ -295,7 +295,8 @@ head_read_chunks(struct str bytes, size_t *ret_len, struct head_fault *fault)
         } else if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') {
             at += 2;
         } else if (end - at >= 2 || (at < end && *at != '\r')) {
-            return bad(fault, 400, "malformed request: a chunk of the body is longer than its size");
+            return bad(fault, 400,
+                       "malformed request: a chunk of the body is longer than its size");
         } else {
             return HEAD_MORE;
         }
