@@ -224,13 +224,14 @@ take_answer(struct str *bytes, bool heads)
     const char *head_end = memmem(bytes->ptr, bytes->len, "\r\n\r\n", 4);
     assert(bytes->len > 13 && memcmp(bytes->ptr, "HTTP/1.1 ", 9) == 0 && head_end != NULL);
     int status = atoi(bytes->ptr + 9);
-    bool is_json = false, is_chunked = false;
-    size_t length = 0;
+    bool is_json = false, is_chunked = false, closes = false;
+    size_t length = SIZE_MAX;
     for (const char *l = strchr(bytes->ptr, '\n') + 1; l < head_end;) {
         const char *eol = strchr(l, '\r'), *colon = memchr(l, ':', (size_t)(eol - l));
         assert(colon != NULL && eol[1] == '\n');
         is_json |= strncmp(l, "Content-Type: application/json\r", 31) == 0;
         is_chunked |= strncmp(l, "Transfer-Encoding: chunked\r", 27) == 0;
+        closes |= strncmp(l, "Connection: close\r", 18) == 0;
         if (strncmp(l, "Content-Length: ", 16) == 0)
             length = strtoul(l + 16, NULL, 10);
         l = eol + 2;
@@ -249,6 +250,10 @@ take_answer(struct str *bytes, bool heads)
         else
             check_body(status, text_str(&body), is_json);
         return status;
+    }
+    if (length == SIZE_MAX) { /* then its end is that of the connection */
+        assert(closes || status == 204);
+        length = status == 204 ? 0 : bytes->len;
     }
     assert(length <= bytes->len);
     if (length > 0)
