@@ -138,7 +138,8 @@ conns_cut_late(struct server *s)
     struct conn *c;
     int64_t now = time_mono_ns();
     while ((c = TAILQ_FIRST(&s->waiting)) != NULL && c->deadline_ns <= now) {
-        if (!c->refused && !c->surplus) {
+        bool known = c->ex != NULL || !c->unseen; /* that something has come */
+        if (known && !c->refused && !c->surplus) {
             log_info("request cut off: it did not arrive in time uid=%u", (unsigned)c->uid);
             if (c->ex == NULL || !c->ex->queued)
                 conn_refuse(c, 408, "the request did not arrive in time");

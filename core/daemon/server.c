@@ -197,8 +197,8 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     exchange_end(c);
     conn_deadline_stop(c);
     c->blind = c->seen = false;
-    if (c->early && c->unseen)
-        conn_deadline_start(c);
+    if (c->unseen)
+        conn_deadline_start(c); /* MHD may have the beginning of another request */
     if (c->open || c->early || c->ended || c->loose)
         conn_look_after(c);
     if (server_is_quiet(s))
