@@ -27,7 +27,7 @@ struct conn {
     bool seen;    /* the head that comes next was looked at */
     bool unseen;  /* a pipelining client: libmicrohttpd reads what nobody has looked at */
     bool whole;   /* so was the whole body */
-    bool blind;   /* a chunked body too large to be looked at */
+    bool blind;   /* libmicrohttpd reads the rest of a request that was not looked at */
     bool refused; /* told so; what it still sends is thrown away */
     bool surplus; /* its user has too many: refused at the first request */
     bool hung;
