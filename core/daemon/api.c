@@ -86,6 +86,14 @@ api_eval_provider(const struct request *rq)
     return rq->level == LEVEL_V1 ? "meta-reference" : "builtin";
 }
 
+enum catalog_policy
+api_put_policy(const struct request *rq)
+{
+    if (rq->level != LEVEL_V1)
+        return CATALOG_NO_CONFLICT;
+    return rq->roles & ROLE_ADMIN ? CATALOG_OVERWRITE_ANY : CATALOG_OVERWRITE;
+}
+
 const struct benchmark *
 api_routed_benchmark(struct request *rq)
 {

@@ -64,6 +64,9 @@ void api_done_nothing(void *arg, const struct err *err);
 
 /* The provider of evaluations as this level calls it: "meta-reference" or "builtin". */
 const char *api_eval_provider(const struct request *rq);
+/* What registering an id that is there already does: v1 puts the new thing in its place, for
+ * its owner and administrators; the others take only the same thing again. */
+enum catalog_policy api_put_policy(const struct request *rq);
 /* The benchmark of params[0]; NULL after the request was failed with the text of a routing
  * failure. */
 const struct benchmark *api_routed_benchmark(struct request *rq);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "daemon/access.h"
 #include "daemon/api.h"
 
 #define PIECE_BYTES (64u << 10)
@@ -246,15 +247,21 @@ api_register_dataset(struct request *rq)
     catalog_put_dataset(rq->api->catalog, json_get_str(rq->in, "dataset_id", NULL),
                         json_get_str(rq->in, "purpose", ""), json_get_str(source, "uri", NULL),
                         text, json_get(rq->in, "metadata"), rq->uid,
-                        rq->level == LEVEL_V1 ? CATALOG_OVERWRITE : CATALOG_NO_CONFLICT,
-                        on_registered, rq);
+                        api_put_policy(rq), on_registered, rq);
 }
 
 void
 api_delete_dataset(struct request *rq)
 {
-    if (named_dataset(rq) != NULL)
-        catalog_delete_dataset(rq->api->catalog, rq->params[0], api_done_nothing, rq);
+    const struct dataset *ds = named_dataset(rq);
+    if (ds == NULL)
+        return;
+    struct err err;
+    CLEANUP_FREE char *what = xasprintf("dataset '%.200s'", ds->id);
+    if (access_owns(rq, ds->owner, what, &err) < 0)
+        request_fail(rq, &err);
+    else
+        catalog_delete_dataset(rq->api->catalog, ds->id, api_done_nothing, rq);
 }
 
 void

@@ -166,11 +166,13 @@ job_object(const struct job_info *job)
 }
 
 static bool
-is_wanted(const struct job_info *job, json_object *query, const char *benchmark)
+is_wanted(const struct request *rq, const struct job_info *job, const char *benchmark)
 {
+    json_object *query = rq->query;
     const char *status = json_get_str(query, "status", NULL);
     int64_t owner = json_get_int(query, "owner", -1);
-    return (benchmark == NULL || strcmp(job->benchmark, benchmark) == 0)
+    return access_sees(rq, job->owner)
+        && (benchmark == NULL || strcmp(job->benchmark, benchmark) == 0)
         && (status == NULL || strcmp(job_state_name(job->state), status) == 0)
         && (owner < 0 || owner == (int64_t)job->owner);
 }
@@ -184,7 +186,7 @@ reply_jobs(struct request *rq, const char *benchmark)
     json_object *list = json_object_new_array();
     const struct job_info *job;
     for (size_t i = 0; !has_more && (job = sched_job_at(rq->api->sched, i)) != NULL; i++) {
-        if (!is_wanted(job, rq->query, benchmark) || met++ < start)
+        if (!is_wanted(rq, job, benchmark) || met++ < start)
             continue;
         if (limit >= 0 && given == limit) {
             has_more = true;

@@ -37,6 +37,7 @@ struct piece {
 struct sched_call {
     struct sched_call *next;
     struct sched *sched;
+    struct user *user;
     uid_t owner;
     json_object *spec;
     char *set;
@@ -61,6 +62,7 @@ struct sched_call {
 };
 
 static void call_finish(struct sched_call *c, const struct err *err);
+static void detach(struct sched_call *c);
 static void drop_runner(struct call_runner *r);
 
 /* ---- pieces ---- */
@@ -334,8 +336,7 @@ try_another(struct sched_call *c, const struct runner_death *how)
     if (c->ready || c->retried || c->done == NULL || how->n_charges > 0 || r->served == 0)
         return false;
     c->retried = true;
-    r->call = NULL;
-    c->on = NULL;
+    detach(c);
     drop_runner(r);
     call_kick(c->sched);
     return true;
@@ -428,6 +429,22 @@ find_runner(struct sched *s, const struct sched_call *c, struct err *err)
 /* ---- life of a call ---- */
 
 static void
+attach(struct sched_call *c, struct call_runner *r)
+{
+    r->call = c;
+    c->on = r;
+    c->user->calls++;
+}
+
+static void
+detach(struct sched_call *c)
+{
+    c->on->call = NULL;
+    c->on = NULL;
+    c->user->calls--;
+}
+
+static void
 call_free(struct sched_call *c)
 {
     struct sched *s = c->sched;
@@ -458,8 +475,7 @@ call_finish(struct sched_call *c, const struct err *err)
     struct sched *s = c->sched;
     struct call_runner *r = c->on;
     if (r != NULL) {
-        r->call = NULL;
-        c->on = NULL;
+        detach(c);
         /* one that ended the call in order, be it for a bad row, is as good as before */
         if (!c->in_order || c->bad || ++r->served >= CALLS_PER_RUNNER)
             drop_runner(r);
@@ -512,12 +528,10 @@ call_start(struct sched_call *c, struct call_runner *r)
         .data_size = c->data_size,
     };
     struct err err;
-    r->call = c;
-    c->on = r;
+    attach(c, r);
     if (runner_send_job(r->runner, &what, &call_ops, c, &err) < 0) {
         c->early = err;
-        r->call = NULL;
-        c->on = NULL;
+        detach(c);
         drop_runner(r);
         set_timer(c, 0.);
     }
@@ -527,7 +541,8 @@ void
 call_kick(struct sched *s)
 {
     for (struct sched_call *c = s->calls; c != NULL; c = c->next) {
-        if (c->on != NULL || c->early.code != ERR_NONE || s->stopping)
+        if (c->on != NULL || c->early.code != ERR_NONE || s->stopping
+            || !quota_may_call(s, c->user))
             continue;
         struct err err = { .code = ERR_NONE };
         struct call_runner *r = find_runner(s, c, &err);
@@ -569,6 +584,7 @@ sched_call(struct sched *s, uid_t owner, json_object *spec, struct str rows,
     struct sched_call *c = xcalloc(1, sizeof *c);
     c->sched = s;
     c->owner = owner;
+    c->user = quota_user(s, owner);
     c->spec = spec;
     c->data_fd = -1;
     c->format = *format;

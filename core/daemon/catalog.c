@@ -35,6 +35,8 @@ struct op {
     bool started;
     void (*start)(struct op *op);
     enum catalog_policy policy;
+    bool there;  /* it was, when its deletion was asked for */
+    uid_t owner; /* and whose it was then */
     struct dataset *ds; /* to be registered; ours until it stands in the table */
     struct benchmark *bm;
     char *rows;
@@ -255,6 +257,27 @@ catalog_function_at(const struct catalog *c, size_t i)
     return table_at(&c->functions, i);
 }
 
+static int64_t
+stored_bytes(const struct dataset *ds, int64_t rows_bytes)
+{
+    return rows_bytes + (ds->uri != NULL ? (int64_t)strlen(ds->uri) : 0); /* data: is a uri */
+}
+
+int64_t
+catalog_user_bytes(const struct catalog *c, uid_t owner)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < c->datasets.n; i++) {
+        const struct dataset *ds = c->datasets.item[i];
+        if (ds->owner == owner)
+            sum += stored_bytes(ds, ds->rows_bytes);
+    }
+    for (const struct op *op = c->ops; op != NULL; op = op->next)
+        if (op->ds != NULL && op->ds->owner == owner)
+            sum += stored_bytes(op->ds, (int64_t)op->rows_len);
+    return sum;
+}
+
 /* ---- changes ---- */
 
 static struct op *
@@ -434,6 +457,19 @@ set_conflict(struct op *op, const char *what)
             "it first", what, op->id);
 }
 
+/* May the new owner put a thing in the place of what is there?  If so, it becomes the old
+ * owner's; else op has an error. */
+static bool
+may_overwrite(struct op *op, uid_t old, uid_t *new, const char *what)
+{
+    if (op->policy != CATALOG_OVERWRITE_ANY && *new != old) {
+        err_set(&op->err, ERR_DENIED, "%s '%s' belongs to somebody else", what, op->id);
+        return false;
+    }
+    *new = old;
+    return true;
+}
+
 static void
 end_compare_rows(void *arg)
 {
@@ -447,7 +483,8 @@ static void
 start_put_dataset(struct op *op)
 {
     struct worker *w = store_worker(op->c->store);
-    const struct dataset *old = catalog_dataset(op->c, op->id), *new = op->ds;
+    const struct dataset *old = catalog_dataset(op->c, op->id);
+    struct dataset *new = op->ds;
     if (op->err.code != ERR_NONE) {
         op_end_later(op);
     } else if (old != NULL && op->policy == CATALOG_NO_CONFLICT) {
@@ -462,6 +499,8 @@ start_put_dataset(struct op *op)
         }
         if (!same)
             set_conflict(op, "Dataset");
+        op_end_later(op);
+    } else if (old != NULL && !may_overwrite(op, old->owner, &new->owner, "dataset")) {
         op_end_later(op);
     } else if (new->uri != NULL) {
         put_dataset_row(op);
@@ -536,7 +575,8 @@ on_dataset_deleted(void *arg, const struct err *err)
 static void
 start_delete_dataset(struct op *op)
 {
-    if (catalog_dataset(op->c, op->id) != NULL) {
+    const struct dataset *ds = catalog_dataset(op->c, op->id);
+    if (ds != NULL && (!op->there || ds->owner == op->owner)) {
         store_delete(op->c->store, op->kind, op->id, on_dataset_deleted, op);
         return;
     }
@@ -549,6 +589,9 @@ void
 catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
 {
     struct op *op = op_new(c, KIND_DATASET, id, start_delete_dataset);
+    const struct dataset *ds = catalog_dataset(c, id);
+    op->there = ds != NULL;
+    op->owner = ds != NULL ? ds->owner : 0;
     op->done = done;
     op->arg = arg;
     op_queue(op);
@@ -570,7 +613,8 @@ on_benchmark_put(void *arg, const struct err *err)
 static void
 start_put_benchmark(struct op *op)
 {
-    const struct benchmark *old = catalog_benchmark(op->c, op->id), *new = op->bm;
+    const struct benchmark *old = catalog_benchmark(op->c, op->id);
+    struct benchmark *new = op->bm;
     if (op->err.code != ERR_NONE) {
         op_end_later(op);
     } else if (old != NULL && op->policy == CATALOG_NO_CONFLICT) {
@@ -580,6 +624,8 @@ start_put_benchmark(struct op *op)
             || !json_object_equal(old->scoring_functions, new->scoring_functions)
             || !json_object_equal(old->metadata, new->metadata))
             set_conflict(op, "Benchmark");
+        op_end_later(op);
+    } else if (old != NULL && !may_overwrite(op, old->owner, &new->owner, "benchmark")) {
         op_end_later(op);
     } else {
         benchmark_text(&op->json, new);
@@ -636,7 +682,8 @@ on_benchmark_deleted(void *arg, const struct err *err)
 static void
 start_delete_benchmark(struct op *op)
 {
-    if (catalog_benchmark(op->c, op->id) != NULL) {
+    const struct benchmark *b = catalog_benchmark(op->c, op->id);
+    if (b != NULL && (!op->there || b->owner == op->owner)) {
         store_delete(op->c->store, op->kind, op->id, on_benchmark_deleted, op);
         return;
     }
@@ -648,6 +695,9 @@ void
 catalog_delete_benchmark(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
 {
     struct op *op = op_new(c, KIND_BENCHMARK, id, start_delete_benchmark);
+    const struct benchmark *b = catalog_benchmark(c, id);
+    op->there = b != NULL;
+    op->owner = b != NULL ? b->owner : 0;
     op->done = done;
     op->arg = arg;
     op_queue(op);

@@ -52,7 +52,12 @@ const struct dataset   *catalog_dataset_at(const struct catalog *c, size_t i);
 const struct benchmark *catalog_benchmark_at(const struct catalog *c, size_t i);
 const struct function  *catalog_function_at(const struct catalog *c, size_t i);
 
-enum catalog_policy { CATALOG_OVERWRITE, CATALOG_NO_CONFLICT }; /* each level has its own */
+/* Of an id that is there already.  What is overwritten keeps its owner; whose it is not gets
+ * ERR_DENIED, but for _ANY. */
+enum catalog_policy { CATALOG_OVERWRITE, CATALOG_OVERWRITE_ANY, CATALOG_NO_CONFLICT };
+
+/* Bytes of the rows and uris of the user's data sets, with those on their way to the disk. */
+int64_t catalog_user_bytes(const struct catalog *c, uid_t owner);
 
 /* Registers a data set: rows (raw text of an array of objects, checked) or uri, the other one
  * NULL/empty.  id NULL or empty: "dataset-<uuid>".  ds is borrowed until done returns; the
@@ -62,6 +67,7 @@ typedef void catalog_dataset_fn(void *arg, const struct dataset *ds, const struc
 void catalog_put_dataset(struct catalog *c, const char *id, const char *purpose,
                          const char *uri, struct str rows, json_object *metadata, uid_t owner,
                          enum catalog_policy policy, catalog_dataset_fn *done, void *arg);
+/* Deletes what is there now: not what comes of another owner before it is its turn. */
 void catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done,
                             void *arg);
 

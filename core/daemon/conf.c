@@ -198,6 +198,12 @@ read_size(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
 }
 
 static int
+read_int64(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
+{
+    return int_of(r, s, k, dst);
+}
+
+static int
 read_memory(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
 {
     int64_t n = 0;
@@ -434,6 +440,17 @@ read_plugins(struct reader *r, config_setting_t *s, const struct key *k, void *d
 }
 
 static int
+read_access(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
+{
+    struct err why;
+    config_setting_t *where;
+    (void)k;
+    if (conf_access_read(dst, s, &where, &why) < 0)
+        return bad(r, where, NULL, "%s", why.text);
+    return 0;
+}
+
+static int
 read_limits(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
 {
     static const struct key keys[] = {
@@ -446,6 +463,14 @@ read_limits(struct reader *r, config_setting_t *s, const struct key *k, void *ds
         { "shutdown_grace_ms", read_int, offsetof(struct conf, shutdown_grace_ms), 0, MAX_MS },
         { "max_attempts", read_int, offsetof(struct conf, max_attempts), 1, 100 },
         { "runner_memory", read_memory, offsetof(struct conf, runner_memory), 0, INT64_MAX },
+        { "jobs_per_user", read_int, offsetof(struct conf, jobs_per_user), 0, 1024 },
+        { "calls_per_user", read_int, offsetof(struct conf, calls_per_user), 0, 1024 },
+        { "queued_jobs_per_user", read_int, offsetof(struct conf, queued_jobs_per_user), 0,
+          1000000 },
+        { "connections_per_user", read_int, offsetof(struct conf, connections_per_user), 0,
+          1000000 },
+        { "stored_bytes_per_user", read_int64, offsetof(struct conf, stored_bytes_per_user), 0,
+          INT64_MAX },
     };
     (void)k;
     return read_members(r, s, keys, ARRAY_LEN(keys), dst);
@@ -600,6 +625,7 @@ read_root(struct reader *r, config_setting_t *root)
         { "models", read_models, 0, 0, 0 },
         { "roles", read_roles, 0, 0, 0 },
         { "limits", read_limits, 0, 0, 0 },
+        { "access", read_access, offsetof(struct conf, access), 0, 0 },
         { "log_level", read_level, offsetof(struct conf, log_level), 0, 0 },
     };
     if (read_members(r, root, keys, ARRAY_LEN(keys), r->conf) < 0)
@@ -685,10 +711,12 @@ conf_load(const char *path, struct err *err)
         .shutdown_grace_ms = 5000,
         .max_attempts = 4,
         .runner_memory = INT64_C(2) << 30,
+        .queued_jobs_per_user = 10000,
         .log_level = LOG_LEVEL_INFO,
         .libexec_dir = xstrdup(libexec != NULL && *libexec ? libexec : EVALD_LIBEXECDIR),
     };
     add_builtins(c);
+    conf_access_default(&c->access);
     struct reader r = { path != NULL ? path : EVALD_SYSCONFDIR "/evald.conf", c, err };
     if (read_file(&r, path == NULL) < 0) {
         conf_free(c);
@@ -714,6 +742,7 @@ conf_free(struct conf *c)
     }
     free(c->models);
     json_object_put(c->roles);
+    conf_access_fini(&c->access);
     free(c->socket_path);
     free(c->socket_group);
     free(c->state_dir);

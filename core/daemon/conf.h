@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "common/json.h"
+#include "daemon/conf_access.h"
 
 struct conf_model {
     char *id;       /* as clients and roles name it */
@@ -44,6 +45,12 @@ struct conf {
     int shutdown_grace_ms;  /* default 5000 */
     int max_attempts;       /* of a task; default 4 */
     int64_t runner_memory;  /* bytes a runner may map privately; 0: any; default 2 GiB */
+    int jobs_per_user;        /* running at once; more wait.  Of these five, 0: any number */
+    int calls_per_user;       /* the same for calls */
+    int queued_jobs_per_user; /* waiting; more are refused.  Default 10000 */
+    int connections_per_user;
+    int64_t stored_bytes_per_user; /* rows of data sets, and what jobs have written */
+    struct conf_access access; /* who has which role */
     int log_level;          /* enum log_level; default info */
     char *libexec_dir;      /* where evald-runner and evald-gateway are: $EVALD_LIBEXECDIR, else
                                the installed place */
@@ -52,7 +59,7 @@ struct conf {
 /* path NULL: EVALD_SYSCONFDIR "/evald.conf" when it is there, else the defaults alone. */
 struct conf *conf_load(const char *path, struct err *err);
 void conf_free(struct conf *c);
-/* SIGHUP: takes models, roles and limits out of from, which is freed; where evald listens,
+/* SIGHUP: takes models, roles, limits and access out of from, which is freed; where evald listens,
  * keeps its state and finds files and plugins stays as it was. */
 void conf_adopt(struct conf *c, struct conf *from);
 const struct conf_model *conf_find_model(const struct conf *c, const char *id);

@@ -112,16 +112,18 @@ job_release(struct job *j)
     text_fini(&j->batch);
     j->stop = STOP_NOT;
     j->ending = false;
+    quota_leave_place(j);
 }
 
 /* ---- the end of a job ---- */
 
 static void
-drop_data(const struct job *j)
+drop_data(struct job *j)
 {
     char name[40];
     job_data_name(j, name);
     unlinkat(store_dir(j->sched->o.store), name, 0);
+    quota_count_files(j);
 }
 
 static void
@@ -332,6 +334,7 @@ appended(void *arg, const struct journal_counts *counts, const struct err *err)
     }
     j->counts = *counts;
     j->info.rows_failed = counts->failed;
+    quota_count_files(j);
     if (j->ending) {
         end_when_flushed(j);
         return;
@@ -737,6 +740,7 @@ job_start(struct job *j)
 {
     struct sched *s = j->sched;
     s->running++;
+    quota_take_place(j);
     ev_timer_init(&j->flush_timer, on_flush_timer, 0., 0.);
     ev_timer_init(&j->kill_timer, on_kill_timer, 0., 0.);
     j->flush_timer.data = j->kill_timer.data = j;

@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/catalog.c %D%/catalog.h \
 	%D%/child.c %D%/child.h \
 	%D%/conf.c %D%/conf.h \
+	%D%/conf_access.c %D%/conf_access.h \
 	%D%/dataset.c %D%/dataset.h \
 	%D%/dataurl.c %D%/dataurl.h \
 	%D%/gate.c %D%/gate.h \
@@ -17,8 +18,10 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/journal_read.c \
 	%D%/leftovers.c \
 	%D%/page.c \
+	%D%/peer.c %D%/peer.h \
 	%D%/plugins.c %D%/plugins.h \
 	%D%/probe.c %D%/probe.h \
+	%D%/quota.c \
 	%D%/record.c %D%/record.h \
 	%D%/rowsfile.c %D%/rowsfile.h \
 	%D%/runner.c %D%/runner.h \

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "common/json.h"
+#include "daemon/peer.h"
 
 struct api;
 struct route;
@@ -26,12 +27,16 @@ struct request {
     uid_t uid;          /* who holds the other end */
 
     /* By routes.c, before the handler is called: */
+    unsigned roles; /* enum role, or'ed */
     enum level level;
     const struct route *route;
     char *params[REQUEST_PARAMS]; /* of the path, decoded; UTF-8 without NUL */
     json_object *query;           /* validated */
     json_object *in;              /* validated body; NULL when the route has none */
 };
+
+/* Who holds the other end, with all groups; NULL when the caller is gone. */
+const struct peer *request_peer(const struct request *rq);
 
 /* A header of the request, its first value; NULL when it is not there or the caller gone. */
 const char *request_header(const struct request *rq, const char *name);

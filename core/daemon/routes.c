@@ -87,13 +87,13 @@ static const struct route table[] = {
     { "GET", "/models/{model_id:path}", V1, 0, api_get_model, ACCESS_READ,
       .api = "inference" },
     { "GET", "/openai/v1/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference" },
-    { "GET", "/health", V1, 0, api_health, ACCESS_READ, .api = NULL },
+    { "GET", "/health", V1, 0, api_health, ACCESS_NOTHING, .api = NULL },
     { "GET", "/version", V1, 0, api_version, ACCESS_READ, .api = NULL },
     { "GET", "/inspect/routes", V1, 0, api_list_routes, ACCESS_READ,
       .query = query_api_filter },
     { "GET", "/providers", V1, 0, api_list_providers, ACCESS_READ, .api = NULL },
     { "GET", "/providers/{provider_id}", V1, 0, api_get_provider, ACCESS_READ, .api = NULL },
-    { "GET", "/admin/health", ALPHA, 0, api_health, ACCESS_READ, .api = NULL },
+    { "GET", "/admin/health", ALPHA, 0, api_health, ACCESS_NOTHING, .api = NULL },
     { "GET", "/admin/version", ALPHA, 0, api_version, ACCESS_READ, .api = NULL },
     { "GET", "/admin/inspect/routes", ALPHA, 0, api_list_routes, ACCESS_READ,
       .query = query_api_filter },
@@ -374,6 +374,7 @@ routes_dispatch(struct request *rq)
     memcpy(rq->params, match.params, sizeof rq->params);
     if (rq->route->deprecated & rq->level)
         mark_deprecated(rq, decoded.ptr);
+    rq->roles = access_roles(&rq->api->conf->access, request_peer(rq));
     if (access_check(rq, rq->route->action, &err) < 0) {
         request_fail(rq, &err);
         return;

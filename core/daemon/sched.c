@@ -76,6 +76,7 @@ new_job(struct sched *s, int64_t id, const char *benchmark, uid_t owner)
     j->info.id = id;
     j->info.benchmark = xstrdup(benchmark);
     j->info.owner = owner;
+    j->user = quota_user(s, owner);
     j->info.rows_total = -1;
     j->data.fd = -1;
     snprintf(j->id_text, sizeof j->id_text, "%lld", (long long)id);
@@ -120,12 +121,14 @@ void
 sched_kick(struct sched *s)
 {
     int max = s->o.conf->max_runners < s->fd_runners ? s->o.conf->max_runners : s->fd_runners;
-    for (size_t i = s->first_waiting; i < s->n_jobs && s->running < max && !s->stopping; i++) {
-        struct job *j = s->jobs[i];
-        if (j->info.state == JOB_SCHEDULED && !j->ending && j->cancels == 0)
-            job_start(j);
-        if (i == s->first_waiting && j->info.state != JOB_SCHEDULED)
+    while (s->running < max && !s->stopping) {
+        while (s->first_waiting < s->n_jobs
+               && s->jobs[s->first_waiting]->info.state != JOB_SCHEDULED)
             s->first_waiting++;
+        struct job *j = quota_next_job(s);
+        if (j == NULL)
+            break;
+        job_start(j);
     }
 }
 
@@ -223,6 +226,7 @@ submit_failed(struct submission *sub, const struct err *err)
     struct job *j = sub->job;
     struct sched *s = j->sched;
     s->running--;
+    j->user->submitting--;
     unlinkat(store_dir(s->o.store), sub->data_name, 0);
     if (j->journal != NULL)
         journal_unlink(s->o.store, j->info.id);
@@ -256,7 +260,9 @@ submit_recorded(void *arg, const struct err *err)
     }
     struct sched *s = j->sched;
     s->running--;
+    j->user->submitting--;
     add_job(s, j);
+    quota_count_files(j);
     log_info("job created job=%s benchmark=%s owner=%u", j->id_text, j->info.benchmark,
              (unsigned)j->info.owner);
     sub->created(sub->arg, j->info.id, NULL);
@@ -333,7 +339,7 @@ submit_kept(void *arg)
 }
 
 static void
-no_dataset(void *arg)
+refused(void *arg)
 {
     struct submission *sub = arg;
     submit_failed(sub, &sub->err);
@@ -360,19 +366,25 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
     snapshot->name = snapshot->fingerprint = NULL;
     j->info.created_unix_ms = time_unix_ms();
     s->running++; /* holds sched_stop until it is on disk or refused */
+    j->user->submitting++;
     const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
     const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
     struct worker *w = store_worker(s->o.store);
-    if (ds == NULL || s->stopping) {
-        if (s->stopping)
-            err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
-        else
-            err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
-        worker_run(w, nothing, no_dataset, sub);
+    struct stat st;
+    bool nameless = ds == NULL || ds->uri == NULL || fstat(j->data.fd, &st) < 0
+                    || st.st_nlink == 0;
+    int64_t copied = nameless && ds != NULL && ds->uri != NULL ? j->data.size : 0;
+    int rc;
+    if (s->stopping)
+        rc = err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
+    else if (ds == NULL)
+        rc = err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
+    else
+        rc = quota_admit(s, j->user, copied, &sub->err);
+    if (rc < 0) {
+        worker_run(w, nothing, refused, sub);
         return;
     }
-    struct stat st;
-    bool nameless = ds->uri == NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
     if (ds->uri == NULL)
         snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
     note_dataset(j, ds, nameless);
@@ -466,6 +478,7 @@ cancel_recorded(void *arg, const struct err *err)
         job_data_name(j, name);
         unlinkat(store_dir(j->sched->o.store), name, 0);
         job_release(j);
+        quota_count_files(j);
         job_tell_waiters(j);
     } else if (j->info.state == JOB_IN_PROGRESS) {
         job_stop_runner(j, STOP_CANCEL);
@@ -693,6 +706,7 @@ load_job(void *arg, const struct job_row *row)
                 j->info.error_code = (enum err_code)c;
     }
     add_job(s, j);
+    quota_count_files(j);
 }
 
 struct sched *
@@ -735,7 +749,8 @@ sched_reconfigure(struct sched *s)
     if (s->stopping)
         return;
     gate_reconfigure(s->gate);
-    sched_kick(s); /* max_runners may have grown */
+    sched_kick(s); /* more may be allowed */
+    call_kick(s);
 }
 
 void
@@ -795,6 +810,7 @@ sched_free(struct sched *s)
     for (size_t i = 0; i < s->n_jobs; i++)
         free_job(s->jobs[i]);
     free(s->jobs);
+    quota_free(s);
     gate_free(s->gate);
     free(s);
 }

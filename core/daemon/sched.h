@@ -27,7 +27,8 @@ struct job_info {
 
 /* ---- jobs ---- */
 
-/* Takes spec and snapshot.  created is called once the job is on disk. */
+/* Takes spec and snapshot.  created is called once the job is on disk.  ERR_BUSY and
+ * ERR_NOSPACE when a limit of its owner is reached. */
 typedef void sched_created_fn(void *arg, int64_t job_id, const struct err *err);
 void sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
                   struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg);
@@ -58,6 +59,10 @@ typedef void sched_chunk_fn(void *arg, struct str chunk, bool end, const struct 
 struct sched_result *sched_result_open(struct sched *s, int64_t id, bool extensions);
 void sched_result_next(struct sched_result *r, sched_chunk_fn *chunk, void *arg);
 void sched_result_close(struct sched_result *r);
+
+/* May that much more be stored for the user?  ERR_NOSPACE names the limit, and what the user's
+ * data sets and jobs take. */
+int sched_check_stored(struct sched *s, uid_t owner, int64_t more_bytes, struct err *err);
 
 /* ---- calls: the same pipeline without a journal ---- */
 

@@ -1,6 +1,6 @@
 /* sched_impl.h - what the scheduler's files share: sched.c (registry, submission, detail),
  * job.c (a job while it runs), blame.c (after a runner's death), leftovers.c (at start),
- * call.c (calls). */
+ * call.c (calls), quota.c (limits per user). */
 #ifndef EVALD_SCHED_IMPL_H
 #define EVALD_SCHED_IMPL_H
 
@@ -23,6 +23,9 @@ struct job {
     struct sched *sched;
     struct job_info info; /* strings owned */
     char id_text[24];
+    struct user *user; /* the owner */
+    int64_t bytes;     /* of its files, as user->bytes has them */
+    bool has_place;    /* counted in user->running */
     struct sched_waiter *waiters;
 
     /* while it is being worked on */
@@ -65,6 +68,16 @@ struct job {
 
 struct call_runner;
 
+/* What a user has under way. */
+struct user {
+    uid_t uid;
+    int submitting; /* jobs on their way to the disk */
+    int running;    /* jobs that hold a place */
+    int calls;      /* that have a runner */
+    uint64_t turn;  /* of their last job that began; grows */
+    int64_t bytes;  /* of the files of their jobs */
+};
+
 struct sched {
     struct sched_options o;
     struct runner_context runners;
@@ -74,6 +87,8 @@ struct sched {
     size_t first_waiting; /* no job before this place is scheduled */
     int64_t next_id;
     int running;
+    void *users; /* tree of struct user */
+    uint64_t turn;
     int fd_runners; /* max_runners that there are descriptors for */
     bool stopping;
     void (*stopped)(void *arg);
@@ -120,6 +135,23 @@ bool blame_charge(struct job *j, const struct runner_charge *c);
 /* A slot that the runner marked is charged.  A death that no slot explains (SIGKILL, memory)
  * makes its rows suspects: each runs alone next time, and one that dies alone is charged. */
 void blame_learn(struct job *j, const struct runner_death *how);
+
+/* ---- quota.c ---- */
+
+/* Never NULL; valid as long as the scheduler. */
+struct user *quota_user(struct sched *s, uid_t uid);
+void quota_free(struct sched *s);
+/* May the user hand in another job?  copied: bytes of the rows that it will have to keep. */
+int quota_admit(struct sched *s, struct user *u, int64_t copied, struct err *err);
+/* The waiting job whose turn it is: of the users who may have another one running that with
+ * the fewest, then that who has waited longest for a turn; of theirs the oldest.  NULL: none. */
+struct job *quota_next_job(const struct sched *s);
+void quota_take_place(struct job *j);
+void quota_leave_place(struct job *j); /* once or more */
+bool quota_may_call(const struct sched *s, const struct user *u);
+/* Looks at the job's files.  A journal that is being written has its log beside it; a job that
+ * has not ended may have its own copy of its rows. */
+void quota_count_files(struct job *j);
 
 /* ---- leftovers.c ---- */
 

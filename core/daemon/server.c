@@ -29,7 +29,7 @@ struct conn {
     struct server *server;
     struct exchange *ex; /* NULL: idle */
     int fd;
-    uid_t uid;
+    struct peer peer;
     int64_t deadline_ns; /* 0: none; else it is in server->waiting */
     bool hung;
     bool ended; /* the client sends no more */
@@ -86,7 +86,7 @@ cut_the_late(struct server *s)
     struct conn *c;
     int64_t now = time_mono_ns();
     while ((c = TAILQ_FIRST(&s->waiting)) != NULL && c->deadline_ns <= now) {
-        log_info("request cut off: it did not arrive in time uid=%u", (unsigned)c->uid);
+        log_info("request cut off: it did not arrive in time uid=%u", (unsigned)c->peer.uid);
         cut(c);
     }
 }
@@ -227,6 +227,13 @@ exchange_wake(struct exchange *ex)
         ev_feed_event(s->loop, &s->http, EV_READ);
 }
 
+const struct peer *
+request_peer(const struct request *rq)
+{
+    const struct exchange *ex = exchange_of(rq);
+    return ex->conn != NULL ? &ex->conn->peer : NULL;
+}
+
 bool
 server_is_quiet(const struct server *s)
 {
@@ -260,11 +267,7 @@ conn_open(struct server *s, struct MHD_Connection *mhd, void **ret_context)
     struct conn *c = xcalloc(1, sizeof *c);
     c->server = s;
     c->fd = info->connect_fd;
-    struct ucred peer = { .uid = (uid_t)-1 };
-    socklen_t len = sizeof peer;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        log_warning("cannot tell who calls: %m");
-    c->uid = peer.uid;
+    peer_of(c->fd, &c->peer);
     struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c };
     if (epoll_ctl(s->watch_fd, EPOLL_CTL_ADD, c->fd, &ev) < 0)
         log_error("cannot watch a connection: %m");
@@ -280,6 +283,7 @@ conn_close(struct conn *c)
     deadline_stop(c);
     epoll_ctl(c->server->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
     TAILQ_REMOVE(&c->server->all, c, all);
+    peer_fini(&c->peer);
     free(c);
 }
 
@@ -306,7 +310,7 @@ on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     if (c->ex != NULL) /* one that MHD refused by itself */
         exchange_end(c);
     c->ex = exchange_new(s, c, mhd, target);
-    c->ex->rq.uid = c->uid;
+    c->ex->rq.uid = c->peer.uid;
     c->ex->rq.api = s->options.api;
     s->busy++;
     deadline_start(c);

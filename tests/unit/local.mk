@@ -52,7 +52,7 @@ tests_unit_stats_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) -lm
 
 check_PROGRAMS += %D%/conf.t
 TESTS += %D%/conf.t
-tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/url.c
+tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/conf_access.c core/daemon/url.c
 tests_unit_conf_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_conf_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CONFIG_LIBS) -lm
 
