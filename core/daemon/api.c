@@ -41,6 +41,7 @@ server_new(struct ev_loop *loop, int listen_fd, const struct api *api, struct er
         .api = own,
         .release = api_release,
         .max_body = api->conf->max_body,
+        .max_connections_per_uid = (unsigned)api->conf->connections_per_user,
         .own_socket = api->own_socket,
     };
     struct server *s = server_open(loop, listen_fd, &options, err);

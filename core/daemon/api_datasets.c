@@ -237,15 +237,35 @@ on_registered(void *arg, const struct dataset *ds, const struct err *err)
         reply_dataset(rq, ds);
 }
 
+/* May its owner store that much?  Who is not going to store anything is told why elsewhere. */
+static int
+check_stored(const struct request *rq, const char *id, size_t bytes, struct err *err)
+{
+    const struct dataset *old = id != NULL ? catalog_dataset(rq->api->catalog, id) : NULL;
+    enum catalog_policy policy = api_put_policy(rq);
+    bool replaces = policy == CATALOG_OVERWRITE_ANY
+                    || (policy == CATALOG_OVERWRITE && old != NULL && old->owner == rq->uid);
+    if (old != NULL && !replaces)
+        return 0;
+    return sched_check_stored(rq->api->sched, old != NULL ? old->owner : rq->uid,
+                              (int64_t)bytes - (old != NULL ? old->rows_bytes : 0), err);
+}
+
 void
 api_register_dataset(struct request *rq)
 {
     json_object *source = json_get(rq->in, "source"), *rows = json_get(source, "rows");
+    const char *id = json_get_str(rq->in, "dataset_id", NULL);
+    const char *uri = json_get_str(source, "uri", NULL);
     struct str text = { NULL, 0 };
+    struct err err;
     if (rows != NULL)
         text = json_raw(rows);
-    catalog_put_dataset(rq->api->catalog, json_get_str(rq->in, "dataset_id", NULL),
-                        json_get_str(rq->in, "purpose", ""), json_get_str(source, "uri", NULL),
+    if (check_stored(rq, id, text.len + (uri != NULL ? strlen(uri) : 0), &err) < 0) {
+        request_fail(rq, &err);
+        return;
+    }
+    catalog_put_dataset(rq->api->catalog, id, json_get_str(rq->in, "purpose", ""), uri,
                         text, json_get(rq->in, "metadata"), rq->uid,
                         api_put_policy(rq), on_registered, rq);
 }

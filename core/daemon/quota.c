@@ -120,7 +120,7 @@ int
 sched_check_stored(struct sched *s, uid_t owner, int64_t more, struct err *err)
 {
     int64_t max = s->o.conf->stored_bytes_per_user, sum;
-    if (max == 0)
+    if (max == 0 || more <= 0)
         return 0;
     int64_t used = quota_user(s, owner)->bytes + catalog_user_bytes(s->o.catalog, owner);
     if (!__builtin_add_overflow(used, more, &sum) && sum <= max)

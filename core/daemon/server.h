@@ -25,6 +25,8 @@ struct server_options {
     unsigned idle_timeout_s;              /* 0: 3600; of writers and idle connections */
     unsigned max_connections;             /* 0: 1024, or half of the descriptors; more wait in the
                                            listen queue */
+    unsigned max_connections_per_uid;     /* 0: no limit of its own; those beyond it are told
+                                           503, and closed */
     bool own_socket; /* its name is unlinked when no more connections are taken */
 };
 

@@ -56,6 +56,18 @@ tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/conf_
 tests_unit_conf_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_conf_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CONFIG_LIBS) -lm
 
+check_PROGRAMS += %D%/access.t
+TESTS += %D%/access.t
+tests_unit_access_t_SOURCES = %D%/test-access.c
+tests_unit_access_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_access_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/quota.t
+TESTS += %D%/quota.t
+tests_unit_quota_t_SOURCES = %D%/test-quota.c core/daemon/quota.c
+tests_unit_quota_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_quota_t_LDADD = $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/plugins.t
 TESTS += %D%/plugins.t
 tests_unit_plugins_t_SOURCES = %D%/test-plugins.c core/daemon/plugins.c core/daemon/probe.c

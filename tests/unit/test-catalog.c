@@ -363,6 +363,63 @@ test_order(void)
 }
 
 static void
+put_of(uid_t owner, const char *rows, enum catalog_policy policy)
+{
+    catalog_put_dataset(cat, "w", "p", NULL, str_z(rows), NULL, owner, policy, on_dataset,
+                        &last);
+    memstore_settle(store);
+}
+
+static void
+test_owners(void)
+{
+    put_of(20, "[{\"a\":1}]", CATALOG_OVERWRITE);
+    good("the first owner");
+    put_of(21, "[{\"a\":2}]", CATALOG_OVERWRITE);
+    bad(ERR_DENIED, "dataset 'w' belongs to somebody else");
+    put_of(21, "[{\"a\":1}]", CATALOG_NO_CONFLICT);
+    good("the same thing again is no change, whoever it is");
+    is_int(catalog_dataset(cat, "w")->owner, 20, "nor does the owner change");
+    put_of(20, "[{\"a\":3}]", CATALOG_OVERWRITE);
+    good("the owner overwrites it");
+    put_of(21, "[{\"long\":4}]", CATALOG_OVERWRITE_ANY);
+    good("and who may do so with all");
+    is_int(catalog_dataset(cat, "w")->owner, 20, "it stays the first owner's");
+    is_int(catalog_user_bytes(cat, 20), 11, "and counts as theirs");
+    is_int(catalog_user_bytes(cat, 21), 0, "not as the other's");
+    catalog_put_dataset(cat, "w2", "p", "data:text/csv,a", (struct str){ NULL, 0 }, NULL, 20,
+                        CATALOG_OVERWRITE, on_dataset, &last);
+    is_int(catalog_user_bytes(cat, 20), 11 + 15, "a uri counts, even before it is on disk");
+    memstore_settle(store);
+    is_int(catalog_user_bytes(cat, 20), 11 + 15, "and once");
+    delete_dataset("w2");
+    is_int(catalog_user_bytes(cat, 20), 11, "what is deleted does not count");
+
+    struct end ends[3] = { 0 };
+    catalog_delete_dataset(cat, "w", on_done, &ends[0]);
+    catalog_put_dataset(cat, "w", "p", NULL, STR("[]"), NULL, 21, CATALOG_NO_CONFLICT,
+                        on_dataset, &ends[1]);
+    catalog_delete_dataset(cat, "w", on_done, &ends[2]);
+    memstore_settle(store);
+    ok(ends[0].good && ends[1].good, "deleted, and registered by somebody else");
+    ok(!ends[2].good, "a deletion meant for the old one spares the new one");
+    free(ends[1].id);
+    delete_dataset("w");
+
+    catalog_put_benchmark(cat, "wb", "d", NULL, NULL, NULL, NULL, 20, CATALOG_OVERWRITE,
+                          on_done, &last);
+    memstore_settle(store);
+    put_benchmark("wb", "other", NULL, CATALOG_OVERWRITE);
+    bad(ERR_DENIED, "benchmark 'wb' belongs to somebody else");
+    put_benchmark("wb", "other", NULL, CATALOG_OVERWRITE_ANY);
+    good("overwritten by who may");
+    is_int(catalog_benchmark(cat, "wb")->owner, 20, "it stays its owner's");
+    catalog_delete_benchmark(cat, "wb", on_done, &last);
+    memstore_settle(store);
+    good("unregistered");
+}
+
+static void
 test_benchmarks(void)
 {
     put_benchmark("b", "r", NULL, CATALOG_NO_CONFLICT);
@@ -482,6 +539,7 @@ main(void)
     test_delete();
     test_failures();
     test_order();
+    test_owners();
     test_benchmarks();
     test_functions();
     test_restart();

@@ -164,6 +164,89 @@ test_wrong(void)
     refused("@include \"part.conf\"\n", "evald.conf:1: cannot open include file");
 }
 
+static bool
+grants(const struct conf *c, int to, unsigned id, enum role role)
+{
+    for (size_t i = 0; i < c->access.n; i++) {
+        const struct grant *g = &c->access.grants[i];
+        if ((int)g->to == to && g->id == id && g->role == role)
+            return true;
+    }
+    return false;
+}
+
+static void
+test_access(void)
+{
+    struct conf *c = load("access = { read = [ 1001L, 4294967294L ];\n"
+                          " run = ( \"root\", \"1002\", 1003, \"@root\", \"@1004\" ); };");
+    if (!ok(c != NULL, "who has which role")) {
+        diag("%s", err.text);
+        return;
+    }
+    ok(grants(c, GRANT_USER, 1001, ROLE_READ), "an array of uids");
+    ok(grants(c, GRANT_USER, UINT32_MAX - 1, ROLE_READ), "the largest one");
+    ok(grants(c, GRANT_USER, 0, ROLE_RUN), "the name of a user");
+    ok(grants(c, GRANT_USER, 1002, ROLE_RUN), "a uid as a string");
+    ok(grants(c, GRANT_USER, 1003, ROLE_RUN), "a uid in a list");
+    ok(grants(c, GRANT_GROUP, 0, ROLE_RUN), "the name of a group");
+    ok(grants(c, GRANT_GROUP, 1004, ROLE_RUN), "a gid");
+    ok(grants(c, GRANT_USER, 0, ROLE_ADMIN), "root administrates where nobody is named");
+    ok(!grants(c, GRANT_ALL, 0, ROLE_RUN), "nobody else has a role");
+    struct conf *again = load("access = { run = [ \"*\" ]; admin = [ 7 ]; };");
+    conf_adopt(c, again);
+    ok(grants(c, GRANT_ALL, 0, ROLE_RUN), "everybody; SIGHUP changes roles");
+    ok(!grants(c, GRANT_USER, 1001, ROLE_READ), "all of them");
+    ok(grants(c, GRANT_USER, 7, ROLE_ADMIN), "administrators");
+    ok(!grants(c, GRANT_USER, 0, ROLE_ADMIN), "are who is named, and nobody else");
+    conf_free(c);
+    c = load("access = { admin = [ ]; };");
+    is_int(c->access.n, 0, "none at all");
+    conf_free(c);
+
+    refused("access = {\n run = [ \"root\",\n \"no-such-user\" ]; };",
+            "evald.conf:3: access.run[1]: there is no user \"no-such-user\"");
+    refused("access = {\n read = [ \"@no-such-group\" ]; };",
+            "evald.conf:2: access.read[0]: there is no group \"no-such-group\"");
+    refused("access = { run = [ \"\" ]; };",
+            "evald.conf:1: access.run[0]: there is no user \"\"");
+    refused("access = { run = [ \"@\" ]; };",
+            "evald.conf:1: access.run[0]: there is no group \"\"");
+    refused("access = { run = [ -1 ]; };", "evald.conf:1: access.run[0]: -1 is no uid");
+    refused("access = { run = [ 4294967295L ]; };",
+            "evald.conf:1: access.run[0]: 4294967295 is no uid");
+    refused("access = { run = [ \"4294967295\" ]; };",
+            "evald.conf:1: access.run[0]: there is no user \"4294967295\"");
+    refused("access = { run = ( { } ); };", "evald.conf:1: access.run[0]: must be the name of a "
+            "user, \"@group\" or a uid");
+    refused("access = { run = \"root\"; };",
+            "evald.conf:1: access.run: must be a list of users and groups");
+    refused("access = { write = [ ]; };", "evald.conf:1: access.write: there is no such setting");
+    refused("access = 1;", "evald.conf:1: access: must be a group");
+}
+
+static void
+test_limits_per_user(void)
+{
+    struct conf *c = load("limits = { jobs_per_user = 1; queued_jobs_per_user = 2;\n"
+                          " calls_per_user = 3; connections_per_user = 4;\n"
+                          " stored_bytes_per_user = 5000000000000L; };");
+    ok(c != NULL, "limits of each user");
+    is_int(c->jobs_per_user, 1, "jobs_per_user");
+    is_int(c->queued_jobs_per_user, 2, "queued_jobs_per_user");
+    is_int(c->calls_per_user, 3, "calls_per_user");
+    is_int(c->connections_per_user, 4, "connections_per_user");
+    is_int(c->stored_bytes_per_user, 5000000000000, "stored_bytes_per_user");
+    conf_free(c);
+    c = load("");
+    is_int(c->queued_jobs_per_user, 10000, "by default, how many may wait");
+    is_int(c->jobs_per_user + c->calls_per_user + c->connections_per_user
+               + c->stored_bytes_per_user, 0, "and nothing else is limited");
+    conf_free(c);
+    refused("limits = { stored_bytes_per_user = -1; };", "evald.conf:1: limits."
+            "stored_bytes_per_user: must be between 0 and 9223372036854775807, not -1");
+}
+
 static void
 wrong_model(const char *members, const char *want)
 {
@@ -247,6 +330,8 @@ main(void)
     test_defaults();
     test_whole();
     test_wrong();
+    test_access();
+    test_limits_per_user();
     test_wrong_models();
     test_include();
     return tap_done();
