@@ -12,10 +12,11 @@ setup() {
     EVALD_DIR=$(mktemp -d "${TMPDIR:-/tmp}/evald-access-XXXXXX")
     export EVALD_DIR
     chmod 711 "$EVALD_DIR"
-    CALLER= GROUPS_OF=
+    CALLER= GROUPS_OF= BEHIND=
 }
 
 teardown() {
+    [ -z "$BEHIND" ] || kill $BEHIND 2>/dev/null || :
     stop_evald
     stop_servers
     rm -rf "$EVALD_DIR"
@@ -52,9 +53,16 @@ curl() {
 
 benchmarks=/v1alpha/eval/benchmarks
 
+# behind COMMAND [ARG...]: what it prints comes to $EVALD_DIR/behind.  It ends with the test.
+behind() {
+    "$@" >"$EVALD_DIR/behind" 2>&1 3>&- &
+    BEHIND="$BEHIND $!"
+}
+
 # things: a data set d and a benchmark b, of whoever asks.
 things() {
-    answer_rows A | put_rows d
+    printf '{"input_query":"q","expected_answer":"A","generated_answer":"A","chat_completion_input":"[{\\"role\\":\\"user\\",\\"content\\":\\"q\\"}]"}\n' |
+        put_rows d
     put_benchmark b d basic::equality
 }
 
@@ -68,7 +76,7 @@ not_there() {
 # hup CONFIG: evald reads it, or refuses it with a line that says WANT.
 hup() {
     local want=${2:-configuration read again} before
-    before=$(grep -c "$want" "$EVALD_LOG")
+    before=$(grep -c "$want" "$EVALD_LOG") || :
     printf '%s\n' "$1" >"$EVALD_DIR/conf"
     kill -HUP "$EVALD_PID"
     wait_for log_has_more "$want" "$before"
@@ -215,25 +223,23 @@ log_has_more() {
 @test "at SIGHUP roles change, also on connections that are open" {
     needs_other_users
     start ''
-    as $EVE says 403 'has no role' GET $benchmarks
-    # one connection: the second request waits until the first, and the SIGHUP, are through
-    mkfifo "$EVALD_DIR/go"
-    chmod 666 "$EVALD_DIR/go"
+    as $ALICE things
     touch "$EVALD_DIR/first" "$EVALD_DIR/second"
     chmod 666 "$EVALD_DIR/first" "$EVALD_DIR/second"
-    as $EVE curl -s --unix-socket "$EVALD_SOCKET" \
-        http://evald$benchmarks -o "$EVALD_DIR/first" \
-        --next -s --unix-socket "$EVALD_SOCKET" -T "$EVALD_DIR/go" -X GET \
-        http://evald$benchmarks -o "$EVALD_DIR/second" -w '%{num_connects}' \
-        >"$EVALD_DIR/connects" 3>&- &
-    caller=$!
-    wait_for test -s "$EVALD_DIR/first"
-    hup "socket = { mode = \"0666\"; }; access = { run = [ $EVE ]; };"
-    as $ALICE says 403 'has no role' GET $benchmarks
-    printf '' >"$EVALD_DIR/go"
-    wait $caller
-    contains "$(cat "$EVALD_DIR/first")" 'has no role'
-    [ "$(cat "$EVALD_DIR/second") $(cat "$EVALD_DIR/connects")" = '{"data":[]} 0' ]
+    # the first request waits for a job, the second one comes behind it
+    as $ALICE behind curl -s --unix-socket "$EVALD_SOCKET" -o "$EVALD_DIR/first" \
+        -H 'Prefer: wait=600' -d "{\"benchmark_config\":$(config hang)}" \
+        http://evald$benchmarks/b/jobs \
+        --next -s --unix-socket "$EVALD_SOCKET" -o "$EVALD_DIR/second" -w '%{num_connects}' \
+        http://evald$benchmarks
+    wait_for as $ALICE job_is b 0 in_progress
+    hup "socket = { mode = \"0666\"; }; access = { read = [ $EVE ]; };"
+    as $EVE says 200 '"data":[{' GET $benchmarks
+    answers 204 '' DELETE $benchmarks/b/jobs/0
+    wait $BEHIND
+    [ "$(cat "$EVALD_DIR/first")" = '{"job_id":"0","status":"cancelled"}' ]
+    [ "$(cat "$EVALD_DIR/behind")" = 0 ] # no other connection
+    [ "$(cat "$EVALD_DIR/second")" = "$(denied "uid $ALICE has no role in this evald")" ]
 }
 
 @test "a name that is nobody's is an error with file, line and setting, and SIGHUP keeps what was" {
@@ -381,7 +387,7 @@ set_b() {
     as $ALICE submit b hang
 }
 
-# score SECONDS: a call that the hanging model never answers, given up after that time.
+# A call that the hanging model never answers.
 call_hangs() {
     evald_post $benchmarks/b/evaluations \
         "{\"input_rows\":[{\"chat_completion_input\":\"[{\\\"role\\\":\\\"user\\\",\\\"content\\\":\\\"x\\\"}]\",\"input_query\":\"x\",\"expected_answer\":\"A\"}],\"scoring_functions\":[\"basic::equality\"],\"benchmark_config\":$(config hang)}"
@@ -389,15 +395,23 @@ call_hangs() {
 score='{"input_rows":[{"expected_answer":"A","generated_answer":"A"}],"scoring_functions":{"basic::equality":null}}'
 
 @test "a call above calls_per_user waits until another one of its user is through" {
-    start_server hang --fail-rate 1 --fail-mode hang
-    start_evald "$(models "$(model hang "$SERVER_URL")") limits = { calls_per_user = 1; call_timeout_ms = 3000; };"
+    start 'calls_per_user = 1; call_timeout_ms = 3000;'
     things
-    EVALD_DIR=$BATS_TEST_TMPDIR call_hangs >"$BATS_TEST_TMPDIR/hangs" 3>&- &
-    caller=$!
-    wait_for count_is hang requests 1
-    posts 200 "$(evald_post /v1/scoring/score "$score")" /v1/scoring/score "$score"
-    wait $caller
-    contains "$(cat "$BATS_TEST_TMPDIR/hangs")" 'Operation timed out'
+    behind call_hangs
+    wait_for count_is hang in_flight 1
+    evald_post /v1/scoring/score "$score" >"$EVALD_DIR/score"
+    wait $BEHIND
+    contains "$(cat "$EVALD_DIR/behind")" 'Operation timed out'
+    contains "$(cat "$EVALD_DIR/score")" '"score":1.0'
+}
+
+@test "a call above calls_per_user holds up nobody else's" {
+    needs_other_users
+    start 'calls_per_user = 1;'
+    as $ALICE things
+    as $ALICE behind call_hangs
+    wait_for count_is hang in_flight 1
+    as $BOB post_says 200 '"score":1.0' /v1/scoring/score "$score"
 }
 
 # stored PATH BODY: how many bytes evald says the user has stored, when it refuses BODY.
@@ -452,25 +466,15 @@ stored() {
     [ "$(rows_done b "$JOB")" = 30 ]
 }
 
-# hold: a connection that stays open, with its first request answered.
-hold() {
-    mkfifo "$EVALD_DIR/hold.$1"
-    curl -s --unix-socket "$EVALD_SOCKET" http://evald/v1/health -o "$EVALD_DIR/held.$1" \
-        --next -s --unix-socket "$EVALD_SOCKET" -T "$EVALD_DIR/hold.$1" -X GET \
-        http://evald/v1/health -o "$EVALD_DIR/held.$1.again" 3>&- &
-    HOLDERS="$HOLDERS $!"
-    wait_for test -s "$EVALD_DIR/held.$1"
-}
-
 @test "a connection above connections_per_user is told so, and another user's is not" {
     needs_other_users
     start 'connections_per_user = 2;'
-    chmod 777 "$EVALD_DIR"
-    HOLDERS=
-    as $ALICE hold 1
-    as $ALICE hold 2
-    as $ALICE says 503 connections_per_user GET /v1/health
+    as $ALICE things
+    as $ALICE behind call_hangs
+    as $ALICE behind call_hangs
+    wait_for count_is hang in_flight 2
+    as $ALICE says 503 'connections' GET /v1/health
     as $BOB answers 200 '{"status":"OK"}' GET /v1/health
-    kill $HOLDERS
+    kill $BEHIND
     wait_for as $ALICE answers 200 '{"status":"OK"}' GET /v1/health
 }
