@@ -477,6 +477,8 @@ stored() {
     wait_for count_is hang in_flight 2
     says 503 'connections' GET /v1/health
     other answers 200 '{"status":"OK"}' GET /v1/health
-    kill $BEHIND
+    for pid in $BEHIND; do
+        kill "$(child_of "$pid" curl)"
+    done
     wait_for answers 200 '{"status":"OK"}' GET /v1/health
 }
