@@ -438,6 +438,7 @@ static const struct {
     { "default", K_ANY },
     { "title", K_TEXT },
     { "description", K_TEXT },
+    { "evald:model", K_BOOLEAN },
 };
 
 static int check_schema(json_object *schema, const struct place *at, bool top, struct err *err);

@@ -16,7 +16,7 @@ noinst_LIBRARIES += %D%/librunner.a
 	%D%/num.c %D%/num.h \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/probe.c %D%/probe.h \
-	%D%/pystr.c %D%/pystr.h %D%/unprintable.h \
+	%D%/pystr.c %D%/pystr.h \
 	%D%/quantile.c %D%/quantile.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/row.c %D%/row.h \
