@@ -31,4 +31,9 @@ enum schema_unknown {
 json_object *schema_apply(json_object *schema, json_object *value, enum schema_unknown unknown,
                           const char *where, struct err *err);
 
+/* Calls fn for each string in value that stands where a checked schema says evald:model, until
+ * it returns something else than 0, which is returned. */
+typedef int schema_model_fn(void *arg, const char *name);
+int schema_each_model(json_object *schema, json_object *value, schema_model_fn *fn, void *arg);
+
 #endif

@@ -191,3 +191,16 @@ api_call(struct request *rq, json_object *spec, struct str rows, const char *sco
     c->call = sched_call(rq->api->sched, rq->uid, spec, rows, &format, on_called, c);
     request_on_hangup(rq, on_call_hangup, c);
 }
+
+void
+api_call_dataset(struct request *rq, json_object *spec, struct dataset_snapshot *snapshot,
+                 const char *dataset_id)
+{
+    struct call_format format = { .dataset_id = dataset_id,
+                                  .scores_key = "results",
+                                  .extensions = api_wants_extensions(rq) };
+    struct call *c = xmalloc(sizeof *c);
+    c->rq = rq;
+    c->call = sched_call_dataset(rq->api->sched, rq->uid, spec, snapshot, &format, on_called, c);
+    request_on_hangup(rq, on_call_hangup, c);
+}

@@ -38,15 +38,17 @@ typedef void api_handler(struct request *rq);
 /* api_inspect.c */
 api_handler api_health, api_version, api_list_routes, api_list_providers, api_get_provider;
 /* api_models.c */
-api_handler api_list_models, api_get_model;
+api_handler api_list_models, api_get_model, api_refuse_model;
 /* api_datasets.c */
 api_handler api_list_datasets, api_get_dataset, api_register_dataset, api_delete_dataset,
     api_iterrows;
 /* api_benchmarks.c */
 api_handler api_list_benchmarks, api_get_benchmark, api_register_benchmark,
     api_delete_benchmark;
+/* api_functions.c */
+api_handler api_list_functions, api_get_function, api_register_function, api_delete_function;
 /* api_scoring.c */
-api_handler api_list_functions, api_get_function, api_score;
+api_handler api_score, api_score_batch;
 /* api_eval.c */
 api_handler api_run_eval, api_evaluate_rows;
 /* api_jobs.c */
@@ -82,6 +84,9 @@ char *api_provider_type(const struct api *api, const struct plugin *plugin);
 /* Answers later with what done of sched_call gives; gives it up when the caller hangs up. */
 void api_call(struct request *rq, json_object *spec /* taken */, struct str rows,
               const char *scores_key, bool generations);
+/* The same for all rows of a data set (taken), in the shape of score-batch. */
+void api_call_dataset(struct request *rq, json_object *spec /* taken */,
+                      struct dataset_snapshot *snapshot, const char *dataset_id);
 /* "error"."code" of a row that decided a call's or a job's end: "bad_row", "remote" ... */
 const char *api_row_code(enum err_code code);
 bool api_wants_extensions(const struct request *rq);

@@ -4,6 +4,7 @@ API_SOURCES = \
 	%D%/api_benchmarks.c \
 	%D%/api_datasets.c \
 	%D%/api_eval.c \
+	%D%/api_functions.c \
 	%D%/api_inspect.c \
 	%D%/api_jobs.c \
 	%D%/api_models.c \

@@ -13,15 +13,16 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/catalog.h"
+#include "daemon/catalog_impl.h"
 #include "daemon/record.h"
 #include "daemon/rowsfile.h"
-#include "daemon/table.h"
 
 struct catalog {
     struct store *store;
     const struct plugins *plugins;
     int dir; /* STATE/datasets */
-    struct table datasets, benchmarks, functions;
+    struct table datasets, benchmarks;
+    struct functions functions;
     struct op *ops; /* changes under way, oldest first */
 };
 
@@ -90,55 +91,6 @@ load(struct catalog *c, struct load *l)
     return store_each(c->store, l->kind, load_row, l, l->err) < 0 || l->failed ? -1 : 0;
 }
 
-/* As the reference names it: equality, subset-of; but llm-as-judge-base. */
-static char *
-resource_id(const char *id, const char *sep)
-{
-    char *z;
-    if (strncmp(id, "llm-as-judge::", 14) == 0)
-        z = xasprintf("llm-as-judge-%s", sep + 2);
-    else
-        z = xstrdup(sep + 2);
-    for (char *c = z; *c != '\0'; c++)
-        if (*c == '_')
-            *c = '-';
-    return z;
-}
-
-static json_object *
-basic_params(void)
-{
-    json_object *o = json_object_new_object(), *list = json_object_new_array();
-    json_object_array_add(list, json_object_new_string("average"));
-    json_add_str(o, "type", "basic");
-    json_add(o, "aggregation_functions", list);
-    return o;
-}
-
-static void
-add_builtin_functions(struct catalog *c)
-{
-    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
-        const struct plugin *pl = plugins_at(c->plugins, i);
-        const char *sep = strstr(pl->id, "::");
-        if (pl->kind != PLUGIN_SCORER || pl->disabled != NULL || sep == NULL)
-            continue;
-        struct function *f = xcalloc(1, sizeof *f);
-        *f = (struct function){
-            .id = xstrdup(pl->id),
-            .plugin_id = xstrdup(pl->id),
-            .provider_id = xstrndup(pl->id, (size_t)(sep - pl->id)),
-            .provider_resource_id = resource_id(pl->id, sep),
-            .description = xstrdup(pl->summary),
-            .return_type = json_object_get(pl->return_type),
-            .params = json_ref_or(pl->params_default, basic_params),
-            .metadata = json_object_new_object(),
-            .builtin = true,
-        };
-        table_set(&c->functions, f);
-    }
-}
-
 static int
 open_dir(struct catalog *c, struct err *err)
 {
@@ -187,9 +139,9 @@ catalog_open(struct store *store, const struct plugins *plugins, struct err *err
     struct load loads[] = {
         { &c->datasets, KIND_DATASET, dataset_read, dataset_free, false, false, err },
         { &c->benchmarks, KIND_BENCHMARK, benchmark_read, benchmark_free, false, false, err },
-        { &c->functions, KIND_FUNCTION, function_read, function_free, true, false, err },
+        { &c->functions.live, KIND_FUNCTION, function_read, function_free, true, false, err },
     };
-    add_builtin_functions(c);
+    functions_add_builtin(&c->functions, plugins);
     bool good = open_dir(c, err) == 0;
     for (size_t i = 0; good && i < ARRAY_LEN(loads); i++)
         good = load(c, &loads[i]) == 0;
@@ -197,7 +149,7 @@ catalog_open(struct store *store, const struct plugins *plugins, struct err *err
         catalog_free(c);
         return NULL;
     }
-    table_sort(&c->functions);
+    table_sort(&c->functions.live);
     remove_leftovers(c);
     return c;
 }
@@ -211,7 +163,9 @@ catalog_free(struct catalog *c)
     assert(c->ops == NULL);
     table_fini(&c->datasets, dataset_free);
     table_fini(&c->benchmarks, benchmark_free);
-    table_fini(&c->functions, function_free);
+    assert(c->functions.coming.n == 0);
+    table_fini(&c->functions.live, function_free);
+    table_fini(&c->functions.coming, NULL);
     if (c->dir >= 0)
         close(c->dir);
     free(c);
@@ -234,7 +188,7 @@ catalog_benchmark(const struct catalog *c, const char *id)
 const struct function *
 catalog_function(const struct catalog *c, const char *id)
 {
-    return table_find(&c->functions, id);
+    return table_find(&c->functions.live, id);
 }
 
 const struct dataset *
@@ -252,7 +206,19 @@ catalog_benchmark_at(const struct catalog *c, size_t i)
 const struct function *
 catalog_function_at(const struct catalog *c, size_t i)
 {
-    return table_at(&c->functions, i);
+    return table_at(&c->functions.live, i);
+}
+
+struct functions *
+catalog_functions(struct catalog *c)
+{
+    return &c->functions;
+}
+
+struct store *
+catalog_store(struct catalog *c)
+{
+    return c->store;
 }
 
 /* ---- changes ---- */

@@ -72,4 +72,16 @@ void catalog_put_benchmark(struct catalog *c, const char *id, const char *datase
 void catalog_delete_benchmark(struct catalog *c, const char *id, catalog_done_fn *done,
                               void *arg);
 
+/* ---- catalog_functions.c ---- */
+
+/* Providers of the plugins' own functions, each once, in order: array of names; a new one. */
+json_object *catalog_scoring_providers(const struct catalog *c);
+/* Registers f (taken), whose plugin and params were checked.  An id that is known, or is just
+ * being registered: ERR_INVALID. */
+void catalog_put_function(struct catalog *c, struct function *f, catalog_done_fn *done,
+                          void *arg);
+/* One that is built in: ERR_NOTSUP, and nothing is changed. */
+void catalog_delete_function(struct catalog *c, const char *id, catalog_done_fn *done,
+                             void *arg);
+
 #endif

@@ -5,7 +5,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 %C%_libdaemon_a_SOURCES = $(API_SOURCES) \
 	%D%/blame.c \
 	%D%/call.c \
-	%D%/catalog.c %D%/catalog.h \
+	%D%/catalog.c %D%/catalog.h %D%/catalog_functions.c %D%/catalog_impl.h \
 	%D%/child.c %D%/child.h \
 	%D%/conf.c %D%/conf.h \
 	%D%/dataset.c %D%/dataset.h \

@@ -96,6 +96,20 @@ benchmark_text(struct text *t, const struct benchmark *b)
     json_put(t, o);
 }
 
+void
+function_text(struct text *t, const struct function *f)
+{
+    CLEANUP_JSON json_object *o = json_object_new_object();
+    json_add_str(o, "plugin_id", f->plugin_id);
+    json_add_str(o, "provider_id", f->provider_id);
+    json_add_str(o, "provider_resource_id", f->provider_resource_id);
+    json_add_str(o, "description", f->description);
+    json_add(o, "return_type", json_object_get(f->return_type));
+    json_add(o, "params", json_object_get(f->params));
+    json_add(o, "metadata", json_object_get(f->metadata));
+    json_put(t, o);
+}
+
 void *
 dataset_read(const char *id, uid_t owner, json_object *o)
 {

@@ -17,6 +17,7 @@ void *function_read(const char *id, uid_t owner, json_object *o);
 /* The JSON, without id and owner. */
 void dataset_text(struct text *t, const struct dataset *ds);
 void benchmark_text(struct text *t, const struct benchmark *b);
+void function_text(struct text *t, const struct function *f);
 
 /* All of it; NULL allowed. */
 void dataset_free(void *ds);

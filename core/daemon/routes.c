@@ -61,13 +61,13 @@ static const struct route table[] = {
     /* scoring */
     { "POST", "/scoring/score", V1, 0, api_score, ACCESS_RUN, .body = &body_score,
       .api = "scoring" },
-    { "POST", "/scoring/score-batch", V1, 0, not_yet, ACCESS_RUN, .body = &body_score_batch,
+    { "POST", "/scoring/score-batch", V1, 0, api_score_batch, ACCESS_RUN, .body = &body_score_batch,
       .api = "scoring" },
     { "GET", "/scoring-functions", V1, 0, api_list_functions, ACCESS_READ, .api = "scoring" },
-    { "POST", "/scoring-functions", V1, 0, not_yet, ACCESS_CHANGE,
+    { "POST", "/scoring-functions", V1, 0, api_register_function, ACCESS_CHANGE,
       .body = &body_register_function, .api = "scoring" },
     { "GET", FUNCTION, V1, 0, api_get_function, ACCESS_READ, .api = "scoring" },
-    { "DELETE", FUNCTION, V1, 0, not_yet, ACCESS_CHANGE, .api = "scoring" },
+    { "DELETE", FUNCTION, V1, 0, api_delete_function, ACCESS_CHANGE, .api = "scoring" },
 
     /* data sets */
     { "GET", "/datasets", DATA, V1, api_list_datasets, ACCESS_READ, .api = "datasetio" },
@@ -84,7 +84,10 @@ static const struct route table[] = {
 
     /* models, health, inspection */
     { "GET", "/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference" },
+    { "POST", "/models", V1, 0, api_refuse_model, ACCESS_CHANGE, .api = "inference" },
     { "GET", "/models/{model_id:path}", V1, 0, api_get_model, ACCESS_READ,
+      .api = "inference" },
+    { "DELETE", "/models/{model_id:path}", V1, 0, api_refuse_model, ACCESS_CHANGE,
       .api = "inference" },
     { "GET", "/openai/v1/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference" },
     { "GET", "/health", V1, 0, api_health, ACCESS_READ, .api = NULL },

@@ -62,6 +62,7 @@ void sched_result_close(struct sched_result *r);
 /* ---- calls: the same pipeline without a journal ---- */
 
 struct call_format {
+    const char *dataset_id; /* "dataset_id" of ScoreBatchResponse; NULL: no such member */
     bool generations;       /* EvaluateResponse has them, ScoreResponse not */
     const char *scores_key; /* "scores" or "results" */
     bool extensions;        /* "statistics" */
@@ -72,6 +73,12 @@ struct sched_call;
  * ERR_TIMEOUT, ERR_PLUGIN), exactly once. */
 struct sched_call *sched_call(struct sched *s, uid_t owner, json_object *spec, struct str rows,
                               const struct call_format *format, sched_text_fn *done, void *arg);
+/* The same on all rows of a data set; takes the snapshot too.  Their number need not be known:
+ * what is held is results. */
+struct sched_call *sched_call_dataset(struct sched *s, uid_t owner, json_object *spec,
+                                      struct dataset_snapshot *snapshot,
+                                      const struct call_format *format, sched_text_fn *done,
+                                      void *arg);
 /* The caller hung up: done will not be called. */
 void sched_call_cancel(struct sched_call *c);
 

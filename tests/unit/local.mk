@@ -70,7 +70,7 @@ tests_unit_dataset_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) $(EV_LI
 
 check_PROGRAMS += %D%/catalog.t
 TESTS += %D%/catalog.t
-tests_unit_catalog_t_SOURCES = %D%/test-catalog.c core/daemon/catalog.c core/daemon/record.c core/daemon/table.c core/daemon/rowsfile.c core/daemon/worker.c
+tests_unit_catalog_t_SOURCES = %D%/test-catalog.c core/daemon/catalog.c core/daemon/catalog_functions.c core/daemon/record.c core/daemon/table.c core/daemon/rowsfile.c core/daemon/worker.c
 tests_unit_catalog_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_catalog_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(EV_LIBS) -lm
 

@@ -432,6 +432,69 @@ test_functions(void)
     ok(catalog_function_at(cat, 3) == NULL, "three");
 }
 
+static struct function *
+new_function(const char *id)
+{
+    struct function *f = xcalloc(1, sizeof *f);
+    *f = (struct function){ .id = xstrdup(id), .plugin_id = xstrdup("llm-as-judge::base"),
+                            .provider_id = xstrdup("llm-as-judge"),
+                            .provider_resource_id = xstrdup("r"), .description = xstrdup("d"),
+                            .return_type = json("{\"type\":\"string\"}"),
+                            .params = json("{\"judge_model\":\"m\"}"),
+                            .metadata = json_object_new_object(), .owner = 5 };
+    return f;
+}
+
+static void
+test_registered_functions(void)
+{
+    struct end first = { 0 }, second = { 0 };
+    catalog_put_function(cat, new_function("a/b::c"), on_done, &first);
+    is_int(first.calls, 0, "done comes later than the call");
+    ok(catalog_function(cat, "a/b::c") == NULL, "and nobody sees it before");
+    catalog_put_function(cat, new_function("a/b::c"), on_done, &second);
+    memstore_settle(store);
+    ok(first.calls == 1 && first.good, "a function is registered");
+    ok(second.calls == 1 && !second.good, "its id is taken while it is");
+    is_str(second.err.text, "Scoring function 'a/b::c' already exists", "why");
+    is_str(catalog_function_at(cat, 0)->id, "a/b::c", "it stands in the order of id");
+    catalog_put_function(cat, new_function("llm-as-judge::base"), on_done, &last);
+    memstore_settle(store);
+    bad(ERR_INVALID, "Scoring function 'llm-as-judge::base' already exists");
+
+    reopen();
+    const struct function *f = catalog_function(cat, "a/b::c");
+    ok(f != NULL && !f->builtin && f->owner == 5, "it outlives a restart");
+    CLEANUP_FREE char *type = json_text(f->return_type), *params = json_text(f->params);
+    is_str(type, "{\"type\":\"string\"}", "with its return type");
+    is_str(params, "{\"judge_model\":\"m\"}", "and its params");
+    CLEANUP_JSON json_object *names = catalog_scoring_providers(cat);
+    CLEANUP_FREE char *providers = json_text(names);
+    is_str(providers, "[\"basic\",\"llm-as-judge\"]", "providers of plugins, each once");
+
+    catalog_delete_function(cat, "basic::subset_of", on_done, &last);
+    memstore_settle(store);
+    bad(ERR_NOTSUP, "Scoring function 'basic::subset_of' is built in and cannot be unregistered");
+    ok(catalog_function(cat, "basic::subset_of") != NULL, "it is still there");
+    catalog_delete_function(cat, "nope", on_done, &last);
+    memstore_settle(store);
+    bad(ERR_INVALID, "Scoring function 'nope' not found");
+    catalog_delete_function(cat, "a/b::c", on_done, &last);
+    ok(catalog_function(cat, "a/b::c") != NULL, "a function goes when that is on disk");
+    memstore_settle(store);
+    good("unregistered");
+    ok(catalog_function(cat, "a/b::c") == NULL, "gone");
+    store->fail = ERR_IO;
+    catalog_put_function(cat, new_function("x"), on_done, &last);
+    memstore_settle(store);
+    ok(!last.good && catalog_function(cat, "x") == NULL, "what the disk refuses is not there");
+    catalog_put_function(cat, new_function("x"), on_done, &last);
+    memstore_settle(store);
+    good("its id is free again");
+    catalog_delete_function(cat, "x", on_done, &last);
+    memstore_settle(store);
+}
+
 static void
 test_restart(void)
 {
@@ -484,6 +547,7 @@ main(void)
     test_order();
     test_benchmarks();
     test_functions();
+    test_registered_functions();
     test_restart();
     catalog_free(cat);
     store_free(store);
