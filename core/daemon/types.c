@@ -322,7 +322,7 @@ const struct type type_benchmark_config = {
     .kind = TYPE_OBJECT,
     .fields = (const struct field[]){
         { "eval_candidate", &candidate, .required = true },
-        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        { "scoring_params", &params_by_function, .otherwise = "{}", .nullable = true },
         { "num_examples", &positive, .otherwise = "null", .nullable = true },
         /* extensions: left out when not given */
         { "epochs", &positive, .nullable = true },

@@ -178,9 +178,10 @@ name_row(struct row *r, struct str message)
 static struct str
 blame_text(struct row *r, const struct failure *f, const char *function)
 {
-    if (strcmp(f->stage, "dataset") == 0)
-        return f->message;
-    if (strcmp(f->code, "bad_row") == 0 || strcmp(f->code, "config") == 0)
+    bool config = strcmp(f->code, "config") == 0;
+    if (strcmp(f->stage, "dataset") == 0 || (config && strcmp(f->stage, "scorer") == 0))
+        return f->message; /* params of a scorer are wrong for every row */
+    if (config || strcmp(f->code, "bad_row") == 0)
         return name_row(r, f->message);
     CLEANUP_TEXT struct text t = TEXT_INIT;
     text_puts(&t, f->stage);

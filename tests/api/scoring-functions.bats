@@ -201,10 +201,34 @@ graded() {
     contains "$(job_result b "$JOB")" '"scores":{"basic::equality":'
 }
 
-@test "null is taken for scoring_params' absence nowhere, for num_examples' everywhere" {
+@test "scoring_params and num_examples may be null" {
     chat_rows 2 | put_rows d
     put_benchmark b d basic::equality
-    post_says 200 '"status":"completed"' /v1alpha/eval/benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::oracle ',"num_examples":null')}"
+    post_says 200 '"status":"completed"' /v1alpha/eval/benchmarks/b/jobs \
+        "{\"benchmark_config\":$(config baseline::oracle ',"num_examples":null,"scoring_params":null')}"
+    post_says 200 '"num_correct":1.0,"num_total":1' /v1alpha/eval/benchmarks/b/evaluations \
+        "{\"input_rows\":[$(chat_rows 1)],\"scoring_functions\":[\"basic::equality\"],\"benchmark_config\":$(config baseline::oracle ',"num_examples":null,"scoring_params":null')}"
+}
+
+@test "a provider for each plugin, with its real health" {
+    says 200 '{"api":"scoring","provider_id":"llm-as-judge","provider_type":"inline::llm-as-judge","config":{"plugin":"llm-as-judge::base",' GET /v1/providers
+    says 200 '"health":{"status":"OK"}}' GET /v1/providers/llm-as-judge
+    answers 400 "$(error_body 'Invalid value: Provider nope not found')" GET /v1/providers/nope
+}
+
+@test "D33: a plugin that is refused or disabled is an Error, with the reason" {
+    local dir=$BATS_TEST_TMPDIR/plugins
+    mkdir -m 755 "$dir"
+    printf 'no ELF' >"$dir/broken.so"
+    install -m 755 "$EVALD_BUILDDIR/tests/plugins/broken/.libs/duplicate.so" "$dir/"
+    stop_evald
+    EVALD_PLUGIN_PATH=$dir:$EVALD_PLUGIN_PATH start_evald
+    local got re
+    got=$(evald_get /v1/providers)
+    re='"provider_id":"broken.so","provider_type":"refused::broken.so","config":\{"file":"[^"]*"\},"health":\{"status":"Error","message":"[^"]+"'
+    [[ $got =~ $re ]] || { echo "$got" >&2; false; }
+    re='"config":\{"plugin":"basic::equality",[^}]*\},"health":\{"status":"Error","message":"[^"]*duplicate.so'
+    [[ $got =~ $re ]] || { echo "$got" >&2; false; }
 }
 
 @test "models come from evald.conf: registering one is a 501" {

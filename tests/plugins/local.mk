@@ -3,6 +3,12 @@
 # although nothing is installed.
 LDFLAGS_TEST_PLUGIN = $(LDFLAGS_PLUGIN) -rpath /nowhere
 
+check_LTLIBRARIES += %D%/base.la
+tests_plugins_base_la_SOURCES = %D%/base.c
+tests_plugins_base_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
+tests_plugins_base_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_plugins_base_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
+
 check_LTLIBRARIES += %D%/crash.la
 tests_plugins_crash_la_SOURCES = %D%/crash.c
 tests_plugins_crash_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
