@@ -26,7 +26,7 @@ uint32_t pyre_groups(const struct pyre *re); /* without group 0 */
 
 /* re.search from byte from on, which begins a character: 1 with the spans of groups 0 to
  * n_spans - 1, 0 when nothing matches, -1 with a reason when it was given up: a match may
- * take so many steps, so much memory and two seconds of processor time.  Any threads at once
+ * take so many steps, so much memory and a second of processor time.  Any threads at once
  * with one pattern. */
 int pyre_search(const struct pyre *re, struct evald_str text, size_t from,
                 struct pyre_span *spans, uint32_t n_spans, char why[PYRE_WHY]);

@@ -145,3 +145,9 @@ TESTS += %D%/sched.t
 tests_unit_sched_t_SOURCES = %D%/test-sched.c
 tests_unit_sched_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
 tests_unit_sched_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/pyre.t
+TESTS += %D%/pyre.t
+tests_unit_pyre_t_SOURCES = %D%/test-pyre.c
+tests_unit_pyre_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS)
