@@ -15,3 +15,14 @@ tests_fuzz_json_fuzz_SOURCES = %D%/json.c
 tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/pyre.t
+EXTRA_PROGRAMS += %D%/pyre-fuzz
+TESTS += %D%/pyre.t
+tests_fuzz_pyre_t_SOURCES = %D%/pyre.c $(FUZZ_REPLAY)
+tests_fuzz_pyre_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
+tests_fuzz_pyre_fuzz_SOURCES = %D%/pyre.c
+tests_fuzz_pyre_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_pyre_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_pyre_fuzz_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
