@@ -5,17 +5,6 @@ FUZZ_ENGINE = -fsanitize=fuzzer
 FUZZ_REPLAY = %D%/replay.c %D%/fuzz.h
 EXTRA_DIST += %D%/run %D%/corpus
 
-check_PROGRAMS += %D%/json.t
-EXTRA_PROGRAMS += %D%/json-fuzz
-TESTS += %D%/json.t
-tests_fuzz_json_t_SOURCES = %D%/json.c $(FUZZ_REPLAY)
-tests_fuzz_json_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
-tests_fuzz_json_t_LDADD = $(COMMON_LIB) -lm
-tests_fuzz_json_fuzz_SOURCES = %D%/json.c
-tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
-tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
-tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
-
 check_PROGRAMS += %D%/pyre.t
 EXTRA_PROGRAMS += %D%/pyre-fuzz
 TESTS += %D%/pyre.t
@@ -26,3 +15,14 @@ tests_fuzz_pyre_fuzz_SOURCES = %D%/pyre.c
 tests_fuzz_pyre_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_pyre_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_pyre_fuzz_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/json.t
+EXTRA_PROGRAMS += %D%/json-fuzz
+TESTS += %D%/json.t
+tests_fuzz_json_t_SOURCES = %D%/json.c $(FUZZ_REPLAY)
+tests_fuzz_json_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_json_t_LDADD = $(COMMON_LIB) -lm
+tests_fuzz_json_fuzz_SOURCES = %D%/json.c
+tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
