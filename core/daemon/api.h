@@ -41,7 +41,7 @@ api_handler api_health, api_version, api_list_routes, api_list_providers, api_ge
 api_handler api_list_models, api_get_model;
 /* api_datasets.c */
 api_handler api_list_datasets, api_get_dataset, api_register_dataset, api_delete_dataset,
-    api_iterrows;
+    api_iterrows, api_append_rows;
 /* api_benchmarks.c */
 api_handler api_list_benchmarks, api_get_benchmark, api_register_benchmark,
     api_delete_benchmark;

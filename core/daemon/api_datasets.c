@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "daemon/access.h"
 #include "daemon/api.h"
 
 #define PIECE_BYTES (64u << 10)
@@ -257,17 +258,42 @@ api_delete_dataset(struct request *rq)
         catalog_delete_dataset(rq->api->catalog, rq->params[0], api_done_nothing, rq);
 }
 
-void
-api_iterrows(struct request *rq)
+/* The same with the text of a routing failure. */
+static const struct dataset *
+routed_dataset(struct request *rq)
 {
     const struct dataset *ds = catalog_dataset(rq->api->catalog, rq->params[0]);
-    if (ds == NULL) {
+    if (ds == NULL)
         api_fail(rq, ERR_INVALID,
                  "Dataset `%.200s` not served by provider: `localfs`. Make sure "
                  "there is an DatasetIO provider serving this dataset.",
                  rq->params[0]);
+    return ds;
+}
+
+void
+api_append_rows(struct request *rq)
+{
+    const struct dataset *ds = routed_dataset(rq);
+    if (ds == NULL)
+        return;
+    struct err err;
+    CLEANUP_FREE char *what = xasprintf("dataset '%.200s'", ds->id);
+    if (access_owns(rq, ds->owner, what, &err) < 0) {
+        request_fail(rq, &err);
         return;
     }
+    catalog_append_rows(rq->api->catalog, ds->id, json_raw(json_get(rq->in, "rows")),
+                        ds->owner, rq->level == LEVEL_V1 ? api_done_null : api_done_nothing,
+                        rq);
+}
+
+void
+api_iterrows(struct request *rq)
+{
+    const struct dataset *ds = routed_dataset(rq);
+    if (ds == NULL)
+        return;
     struct err err;
     struct dump *d = dump_new(rq, DUMP_ITERROWS, 1);
     d->ids[d->n++] = xstrdup(ds->id);

@@ -36,12 +36,13 @@ struct op {
     void (*start)(struct op *op);
     enum catalog_policy policy;
     struct dataset *ds; /* to be registered; ours until it stands in the table */
+    uid_t owner;        /* of the data set that is appended to */
     struct benchmark *bm;
     char *rows;
     size_t rows_len;
     struct text json;
-    char *old_file; /* what to compare with */
-    int64_t old_bytes;
+    char *old_file; /* what to compare with, or to append to */
+    int64_t old_bytes, new_bytes, new_count;
     int same; /* of rowsfile_same */
     struct err err;
     catalog_dataset_fn *dataset_done;
@@ -482,6 +483,18 @@ dataset_provider(const char *uri, json_object *metadata)
                                                                       : "localfs");
 }
 
+/* The caller's rows may go before it is their turn. */
+static void
+copy_rows(struct op *op, struct str rows)
+{
+    op->rows = malloc(rows.len + 1); /* its size came from outside */
+    op->rows_len = rows.len;
+    if (op->rows == NULL)
+        err_set(&op->err, ERR_NOMEM, "data set '%s': out of memory", op->id);
+    else
+        memcpy(op->rows, rows.ptr, rows.len);
+}
+
 void
 catalog_put_dataset(struct catalog *c, const char *id, const char *purpose, const char *uri,
                     struct str rows, json_object *metadata, uid_t owner,
@@ -509,13 +522,84 @@ catalog_put_dataset(struct catalog *c, const char *id, const char *purpose, cons
     if ((uri == NULL) == (rows.ptr == NULL)) {
         err_set(&op->err, ERR_INVALID, "a data set has either rows or a uri");
     } else if (check_provider(c, op->ds->provider_id, &op->err) == 0 && uri == NULL) {
-        op->rows = malloc(rows.len + 1); /* its size came from outside */
-        op->rows_len = rows.len;
-        if (op->rows == NULL)
-            err_set(&op->err, ERR_NOMEM, "data set '%s': out of memory", op->id);
-        else
-            memcpy(op->rows, rows.ptr, rows.len);
+        copy_rows(op, rows);
     }
+    op_queue(op);
+}
+
+static void
+on_appended(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    /* of one id at a time: it is the one that was there at the start */
+    struct dataset *ds = table_find(&op->c->datasets, op->id);
+    if (err != NULL) {
+        op->err = *err;
+    } else {
+        ds->rows_bytes += op->new_bytes;
+        ds->rows_count += op->new_count;
+    }
+    op_end(op);
+}
+
+static void
+run_append_rows(void *arg)
+{
+    struct op *op = arg;
+    rowsfile_append(op->c->dir, op->old_file, op->old_bytes,
+                    (struct str){ op->rows, op->rows_len }, &op->new_bytes, &op->new_count,
+                    &op->err);
+}
+
+/* The bytes are on disk; they count when the catalogue has the new length. */
+static void
+put_appended_row(void *arg)
+{
+    struct op *op = arg;
+    if (op->err.code != ERR_NONE) {
+        err_prefix(&op->err, "data set '%s'", op->id);
+        op_end(op);
+        return;
+    }
+    struct dataset longer = *catalog_dataset(op->c, op->id);
+    longer.rows_bytes += op->new_bytes;
+    longer.rows_count += op->new_count;
+    dataset_text(&op->json, &longer);
+    store_put(op->c->store, op->kind, op->id, longer.owner, text_str(&op->json), on_appended,
+              op);
+}
+
+static void
+start_append_rows(struct op *op)
+{
+    const struct dataset *ds = catalog_dataset(op->c, op->id);
+    if (op->err.code == ERR_NONE && ds == NULL)
+        err_set(&op->err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. "
+                "Make sure there is an DatasetIO provider serving this dataset.", op->id);
+    else if (op->err.code == ERR_NONE && ds->uri != NULL)
+        err_set(&op->err, ERR_NOTSUP, "data set '%.200s' has a uri: rows are appended to data "
+                "sets of rows only", op->id);
+    else if (op->err.code == ERR_NONE && ds->owner != op->owner)
+        err_set(&op->err, ERR_CONFLICT, "data set '%.200s' was registered anew meanwhile",
+                op->id);
+    if (op->err.code != ERR_NONE) {
+        op_end_later(op);
+        return;
+    }
+    op->old_file = xstrdup(ds->rows_file);
+    op->old_bytes = ds->rows_bytes;
+    worker_run(store_worker(op->c->store), run_append_rows, put_appended_row, op);
+}
+
+void
+catalog_append_rows(struct catalog *c, const char *id, struct str rows, uid_t owner,
+                    catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_DATASET, id, start_append_rows);
+    op->owner = owner;
+    op->done = done;
+    op->arg = arg;
+    copy_rows(op, rows);
     op_queue(op);
 }
 

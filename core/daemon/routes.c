@@ -79,8 +79,8 @@ static const struct route table[] = {
       .api = "datasetio" },
     { "GET", "/datasetio/iterrows/" DATASET, DATA, V1, api_iterrows, ACCESS_READ,
       .query = query_iterrows, .api = "datasetio" },
-    { "POST", "/datasetio/append-rows/" DATASET, DATA, V1, not_yet, ACCESS_CHANGE,
-      .body = &body_append_rows, .api = "datasetio" },
+    { "POST", "/datasetio/append-rows/" DATASET, DATA, V1, api_append_rows,
+      ACCESS_CHANGE, .body = &body_append_rows, .api = "datasetio" },
 
     /* models, health, inspection */
     { "GET", "/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference" },

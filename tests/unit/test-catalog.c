@@ -337,6 +337,159 @@ test_failures(void)
 }
 
 static void
+append(const char *id, const char *rows, uid_t owner)
+{
+    CLEANUP_FREE char *text = xstrdup(rows);
+    int before = last.calls;
+    catalog_append_rows(cat, id, str_z(text), owner, on_done, &last);
+    is_int(last.calls, before, "done comes later than the call");
+    memset(text, 'x', strlen(text));
+    memstore_settle(store);
+}
+
+/* A data set's file and what the catalogue says of it. */
+static void
+holds(const char *id, const char *want, int64_t count)
+{
+    const struct dataset *ds = catalog_dataset(cat, id);
+    CLEANUP_FREE char *text = content(ds);
+    is_str(text, want, "the file");
+    is_int(ds->rows_bytes, strlen(want), "its length");
+    is_int(ds->rows_count, count, "its rows");
+}
+
+static void
+test_append(void)
+{
+    put_rows("a", "[{\"n\":0}]", NULL, CATALOG_OVERWRITE);
+    append("a", "[ {\"n\" : 1.0}, {} ]", 7);
+    good("rows are appended");
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    reopen();
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    append("a", "[]", 7);
+    good("none at all");
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    put_rows("a", "[{\"n\":0}]", NULL, CATALOG_NO_CONFLICT);
+    bad(ERR_INVALID, "Dataset 'a' already exists with different content; unregister it first");
+    put_rows("a", "[{\"n\":0},{\"n\":1.0},{}]", NULL, CATALOG_NO_CONFLICT);
+    good("with all its rows it is the same");
+
+    append("nope", "[{}]", 7);
+    bad(ERR_INVALID, "Dataset `nope` not served by provider: `localfs`. Make sure there is an "
+        "DatasetIO provider serving this dataset.");
+    put_uri("au", "/x.csv", NULL, CATALOG_OVERWRITE);
+    append("au", "[{}]", 7);
+    bad(ERR_NOTSUP, "data set 'au' has a uri: rows are appended to data sets of rows only");
+    append("a", "[{}]", 8);
+    bad(ERR_CONFLICT, "data set 'a' was registered anew meanwhile");
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    delete_dataset("au");
+    delete_dataset("a");
+}
+
+/* What a kill at any point between the first byte and the commit leaves behind. */
+static void
+test_append_after_crash(void)
+{
+    static const char *const left[] = { "{", "{\"n\":1}\n", "{\"n\":1}\n{\"n\":", "\n\n\n\n" };
+    for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+        put_rows("a", "[{\"n\":0}]", NULL, CATALOG_OVERWRITE);
+        CLEANUP_FREE char *name = xasprintf("datasets/%s", catalog_dataset(cat, "a")->rows_file);
+        CLEANUP_FREE char *torn = xasprintf("{\"n\":0}\n%s", left[i]);
+        tmp_write(name, torn);
+        reopen();
+        is_int(catalog_dataset(cat, "a")->rows_count, 1, "the old rows count");
+        append("a", "[{}]", 7);
+        good("rows are appended to what counts");
+        holds("a", "{\"n\":0}\n{}\n", 2);
+    }
+    CLEANUP_FREE char *name = xasprintf("datasets/%s", catalog_dataset(cat, "a")->rows_file);
+    tmp_write(name, "{\"n\":0}\n");
+    append("a", "[{}]", 7);
+    ok(last.err.code == ERR_IO && strstr(last.err.text, "its rows are damaged") != NULL,
+       "a file that lost bytes gets no more: %s", last.err.text);
+    unlink(tmp(name));
+    append("a", "[{}]", 7);
+    ok(last.err.code == ERR_IO && strstr(last.err.text, "its rows are lost") != NULL,
+       "nor does one that is gone: %s", last.err.text);
+    delete_dataset("a");
+}
+
+static void
+test_append_fails(void)
+{
+    put_rows("a", "[{\"n\":0}]", NULL, CATALOG_OVERWRITE);
+    store->fail = ERR_NOSPACE;
+    append("a", "[{\"n\":1}]", 7);
+    bad(ERR_NOSPACE, "the store fails");
+    const struct dataset *ds = catalog_dataset(cat, "a");
+    is_int(ds->rows_bytes, 8, "what the catalogue could not keep does not count");
+    append("a", "[{\"n\":2}]", 7);
+    good("and the next rows take its place");
+    holds("a", "{\"n\":0}\n{\"n\":2}\n", 2);
+
+    struct rlimit old, small = { 1000, 1000 };
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    text_puts(&t, "[{}");
+    for (int i = 0; i < 1000; i++)
+        text_puts(&t, ",{}");
+    text_putc(&t, ']');
+    setrlimit(RLIMIT_FSIZE, &small);
+    append("a", t.ptr, 7);
+    setrlimit(RLIMIT_FSIZE, &old);
+    bad(ERR_IO, "data set 'a': cannot keep the rows: File too large");
+    holds("a", "{\"n\":0}\n{\"n\":2}\n", 2);
+
+    text_clear(&t);
+    text_puts(&t, "[{},{\"x\":\"");
+    text_reserve(&t, (16 << 20) + 10);
+    memset(t.ptr + t.len, 'x', 16 << 20);
+    t.len += 16 << 20;
+    text_puts(&t, "\"}]");
+    append("a", t.ptr, 7);
+    bad(ERR_INVALID, "data set 'a': row 1 is longer than 16 MiB");
+    holds("a", "{\"n\":0}\n{\"n\":2}\n", 2);
+    delete_dataset("a");
+}
+
+/* Many at the same time, with a deletion and a registration among them. */
+static void
+test_append_order(void)
+{
+    struct end ends[12] = { 0 };
+    put_rows("a", "[]", NULL, CATALOG_OVERWRITE);
+    for (int i = 0; i < 12; i++) {
+        CLEANUP_FREE char *rows = xasprintf("[{\"n\":%d},{\"n\":%d}]", i, i);
+        if (i == 4)
+            catalog_delete_dataset(cat, "a", on_done, &ends[i]);
+        else if (i == 6)
+            catalog_put_dataset(cat, "a", "p", NULL, str_z(rows), NULL, 7, CATALOG_NO_CONFLICT,
+                                on_dataset, &ends[i]);
+        else if (i == 9)
+            catalog_put_dataset(cat, "a", "p", NULL, STR("[]"), NULL, 9, CATALOG_OVERWRITE,
+                                on_dataset, &ends[i]);
+        else
+            catalog_append_rows(cat, "a", str_z(rows), i < 10 ? 7 : i - 2, on_done, &ends[i]);
+    }
+    for (int i = 0; i < 12; i++)
+        memstore_settle(store);
+    for (int i = 0; i < 12; i++) {
+        is_int(ends[i].calls, 1, "done is called once");
+        is_int(ends[i].err.code, i == 5 ? ERR_INVALID : i == 10 ? ERR_CONFLICT : ERR_NONE,
+               "number %d", i);
+        free(ends[i].id);
+    }
+    holds("a", "{\"n\":11}\n{\"n\":11}\n", 2);
+    int before = files();
+    delete_dataset("a");
+    is_int(files(), before - 1, "one file");
+}
+
+static void
 test_order(void)
 {
     struct end ends[4] = { 0 };
@@ -481,6 +634,10 @@ main(void)
     test_uri();
     test_delete();
     test_failures();
+    test_append();
+    test_append_after_crash();
+    test_append_fails();
+    test_append_order();
     test_order();
     test_benchmarks();
     test_functions();
