@@ -14,12 +14,13 @@
 struct reruns;
 
 /* What handlers work with.  server_new copies it; what it points to must outlive the server
- * (server_free before sched_free, catalog_free and store_free). */
+ * (server_free before sched_free, catalog_free, rowindexes_free and store_free). */
 struct api {
     const struct conf *conf;
     struct plugins *plugins;
     struct catalog *catalog;
     struct store *store;
+    struct rowindexes *indexes; /* for dataset_page_open() */
     struct sched *sched;
     struct spec_context spec;
     bool own_socket; /* of server_options */

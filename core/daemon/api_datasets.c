@@ -83,9 +83,9 @@ open_page(struct dump *d, const struct dataset *ds, int64_t start, int64_t limit
           struct err *err)
 {
     struct dataset_snapshot snapshot;
-    if (dataset_open(d->api->conf, d->api->store, ds, &snapshot, err) < 0)
+    if (dataset_open_unread(d->api->conf, d->api->store, ds, &snapshot, err) < 0)
         return -1;
-    d->page = dataset_page_open(d->api->store, &snapshot, start, limit);
+    d->page = dataset_page_open(d->api->indexes, &snapshot, start, limit);
     return 0;
 }
 

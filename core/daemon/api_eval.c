@@ -126,7 +126,7 @@ prepare(struct request *rq, const struct benchmark *b, json_object **ret_spec,
     if (spec_of_eval(&api->spec, json_get(rq->in, "benchmark_config"), b->scoring_functions,
                      b->metadata, false, &spec, err) < 0)
         return -1;
-    if (dataset_open(api->conf, api->store, ds, ret_snapshot, err) < 0)
+    if (dataset_open_unread(api->conf, api->store, ds, ret_snapshot, err) < 0)
         return -1;
     *ret_spec = TAKE(spec);
     return 0;

@@ -11,6 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "common/err.h"
 #include "common/io.h"
 #include "common/jtext.h"
@@ -32,13 +35,15 @@ dataset_snapshot_fini(struct dataset_snapshot *s)
         close(s->fd);
     free(s->name);
     free(s->fingerprint);
+    free(s->url);
     *s = (struct dataset_snapshot){ .fd = -1 };
 }
 
 static struct dataset_snapshot
 snapshot(int fd, enum rows_format format, int64_t size, const char *name, char *fingerprint)
 {
-    return (struct dataset_snapshot){ fd, format, size, xstrdup(name), fingerprint };
+    return (struct dataset_snapshot){ .fd = fd, .format = format, .size = size,
+                                      .name = xstrdup(name), .fingerprint = fingerprint };
 }
 
 /* ---- rows ---- */
@@ -57,6 +62,7 @@ open_rows(struct store *store, const struct dataset *ds, struct dataset_snapshot
                        "bytes", ds->id, path, (intmax_t)st.st_size, (intmax_t)ds->rows_bytes);
     *ret = snapshot(TAKE_FD(fd), ROWS_JSONL, ds->rows_bytes, ds->id,
                     xasprintf("rows:%s:%jd", ds->rows_file, (intmax_t)ds->rows_bytes));
+    ret->grows = true;
     return 0;
 }
 
@@ -135,19 +141,32 @@ source_of_mime(struct str mime)
     return str_is(mime, "application/json") ? SOURCE_JSON : SOURCE_NONE;
 }
 
+/* The format is known when it is decoded; what is not CSV is JSONL. */
+static void
+open_data(const struct dataset *ds, struct dataset_snapshot *ret)
+{
+    struct str url = str_z(ds->uri);
+    XXH128_hash_t hash = XXH3_128bits(url.ptr, url.len);
+    *ret = snapshot(-1, strncmp(ds->uri, "data:text/", 10) == 0 ? ROWS_CSV : ROWS_JSONL, 0,
+                    ds->id, xasprintf("data-url:%016jx%016jx:%zu", (uintmax_t)hash.high64,
+                                      (uintmax_t)hash.low64, url.len));
+    ret->unread = UNREAD_URL;
+    ret->url = xstrndup(url.ptr, url.len);
+}
+
 static int
-open_data(const struct dataset *ds, struct dataset_snapshot *ret, struct err *err)
+convert_data(struct dataset_snapshot *s, struct err *err)
 {
     CLEANUP_TEXT struct text bytes = TEXT_INIT;
     struct str mime;
-    if (dataurl_decode(ds->uri, &mime, &bytes, err) < 0)
+    if (dataurl_decode(s->url, &mime, &bytes, err) < 0)
         return -1;
     enum source source = source_of_mime(mime);
     if (source == SOURCE_NONE)
         return err_set(err, ERR_INVALID, "Unsupported file type: data:%.*s",
                        mime.len < URI_SHOWN ? (int)mime.len : URI_SHOWN, mime.ptr);
     int64_t size;
-    int fd = memory_file(text_str(&bytes), ds->id, source, &size, err);
+    int fd = memory_file(text_str(&bytes), s->name, source, &size, err);
     if (fd < 0)
         return err_prefix(err, "data set");
 
@@ -159,7 +178,12 @@ open_data(const struct dataset *ds, struct dataset_snapshot *ret, struct err *er
     sha256_digest(&cx, sizeof digest, digest);
     for (size_t i = 0; i < sizeof digest; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    *ret = snapshot(fd, format_of(source), size, ds->id, xasprintf("data:%d:%s", source, hex));
+    free(s->fingerprint);
+    s->fingerprint = xasprintf("data:%d:%s", source, hex);
+    s->fd = fd;
+    s->size = size;
+    free(TAKE(s->url));
+    s->unread = UNREAD_NOT;
     return 0;
 }
 
@@ -308,6 +332,13 @@ read_json_file(int fd, const char *uri, const struct stat *st, int64_t *ret_size
     return memory_file((struct str){ buf, size }, uri, SOURCE_JSON, ret_size, err);
 }
 
+static char *
+file_fingerprint(enum source source, const struct stat *st)
+{
+    CLEANUP_FREE char *id = identity_of(st);
+    return xasprintf("file:%d:%s", source, id);
+}
+
 static int
 open_file(const struct conf *conf, const char *uri, struct dataset_snapshot *ret,
           struct err *err)
@@ -326,17 +357,42 @@ open_file(const struct conf *conf, const char *uri, struct dataset_snapshot *ret
         return err_set(err, ERR_IO, "%.*s: stat: %m", URI_SHOWN, uri);
     if (!S_ISREG(st.st_mode))
         return bad_uri(err, uri, "not a regular file");
-    CLEANUP_FREE char *id = identity_of(&st);
-    int64_t size = st.st_size;
-    if (source == SOURCE_JSON) {
-        int memfd = read_json_file(fd, uri, &st, &size, err);
-        if (memfd < 0)
-            return -1;
-        close(fd);
-        fd = memfd;
+    /* what is wrong with an array is said of the uri, with a row of its lines of the path */
+    *ret = snapshot(TAKE_FD(fd), format_of(source), st.st_size,
+                    source == SOURCE_JSON ? uri : path, file_fingerprint(source, &st));
+    ret->unread = source == SOURCE_JSON ? UNREAD_JSON : UNREAD_NOT;
+    return 0;
+}
+
+static int
+convert_json(struct dataset_snapshot *s, struct err *err)
+{
+    struct stat st;
+    int64_t size;
+    if (fstat(s->fd, &st) < 0)
+        return err_set(err, ERR_IO, "%.*s: stat: %m", URI_SHOWN, s->name);
+    CLEANUP_CLOSE int fd = read_json_file(s->fd, s->name, &st, &size, err);
+    if (fd < 0)
+        return -1;
+    CLEANUP_FREE char *fingerprint = fstat(s->fd, &st) < 0 ? NULL
+                                                           : file_fingerprint(SOURCE_JSON, &st);
+    if (fingerprint == NULL || strcmp(fingerprint, s->fingerprint) != 0)
+        return bad_uri(err, s->name, "the file changed while it was read");
+    close(s->fd);
+    s->fd = TAKE_FD(fd);
+    s->size = size;
+    s->unread = UNREAD_NOT;
+    return 0;
+}
+
+int
+dataset_convert(struct dataset_snapshot *s, struct err *err)
+{
+    switch (s->unread) {
+    case UNREAD_NOT: return 0;
+    case UNREAD_JSON: return convert_json(s, err);
+    case UNREAD_URL: return convert_data(s, err);
     }
-    *ret = snapshot(TAKE_FD(fd), format_of(source), size, path,
-                    xasprintf("file:%d:%s", source, id));
     return 0;
 }
 
@@ -344,11 +400,28 @@ int
 dataset_open(const struct conf *conf, struct store *store, const struct dataset *ds,
              struct dataset_snapshot *ret, struct err *err)
 {
+    struct dataset_snapshot s;
+    if (dataset_open_unread(conf, store, ds, &s, err) < 0)
+        return -1;
+    if (dataset_convert(&s, err) < 0) {
+        dataset_snapshot_fini(&s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+int
+dataset_open_unread(const struct conf *conf, struct store *store, const struct dataset *ds,
+                    struct dataset_snapshot *ret, struct err *err)
+{
     const char *uri = ds->uri;
     if (uri == NULL)
         return open_rows(store, ds, ret, err);
-    if (strncmp(uri, "data:", 5) == 0)
-        return open_data(ds, ret, err);
+    if (strncmp(uri, "data:", 5) == 0) {
+        open_data(ds, ret);
+        return 0;
+    }
     if (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0)
         return err_set(err, ERR_NOTSUP, "%.*s: remote data sets are not supported by this "
                        "version of evald", URI_SHOWN, uri);

@@ -18,6 +18,10 @@ struct dataset_snapshot {
     char *name;        /* for messages: the path or the data set's id; yours */
     char *fingerprint; /* device, inode, size, mtime, ctime of a uri's file; of rows: file and
                           length.  Equal text means the same snapshot; yours */
+    bool grows;        /* more may be behind size; the fingerprint ends with ":LENGTH" */
+    /* What the rows must be made of first; never set by dataset_open(). */
+    enum { UNREAD_NOT, UNREAD_JSON /* the array is behind fd */, UNREAD_URL } unread;
+    char *url;         /* of UNREAD_URL, which has no fd; yours */
 };
 void dataset_snapshot_fini(struct dataset_snapshot *s);
 
@@ -26,6 +30,14 @@ void dataset_snapshot_fini(struct dataset_snapshot *s);
 int dataset_open(const struct conf *conf, struct store *store, const struct dataset *ds,
                  struct dataset_snapshot *ret, struct err *err);
 
+/* The same without reading anything, so that the loop never waits: the rows of a JSON array or
+ * a data: URL are still to be made, and what is wrong with it found, by dataset_convert(). */
+int dataset_open_unread(const struct conf *conf, struct store *store, const struct dataset *ds,
+                        struct dataset_snapshot *ret, struct err *err);
+/* Makes a sealed file of rows where the snapshot is not one; it is as it was on failure.  Any
+ * thread. */
+int dataset_convert(struct dataset_snapshot *s, struct err *err);
+
 /* A page for iterrows: rows [start, start+limit) (limit -1: all), read on the read thread a
  * chunk at a time.  Loop thread; chunk is called on the loop thread with JSON rows separated
  * by commas (no brackets; all chunks together read ROW,ROW,ROW), once for each
@@ -33,9 +45,10 @@ int dataset_open(const struct conf *conf, struct store *store, const struct data
  * during the call, in which the page may be closed or the next chunk asked for.  err set:
  * the page ends there.  The pager asks for the next chunk only when told so. */
 struct dataset_page;
+struct rowindexes; /* rowindex.h: how it finds row start */
 typedef void dataset_chunk_fn(void *arg, struct str rows, bool end, bool has_more,
                               const struct err *err);
-struct dataset_page *dataset_page_open(struct store *store,
+struct dataset_page *dataset_page_open(struct rowindexes *indexes,
                                        struct dataset_snapshot *snapshot /* taken */,
                                        int64_t start, int64_t limit);
 void dataset_page_next(struct dataset_page *p, dataset_chunk_fn *chunk, void *arg);

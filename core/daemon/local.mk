@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/plugins.c %D%/plugins.h \
 	%D%/probe.c %D%/probe.h \
 	%D%/record.c %D%/record.h \
+	%D%/rowindex.c %D%/rowindex.h \
 	%D%/rowsfile.c %D%/rowsfile.h \
 	%D%/runner.c %D%/runner.h \
 	%D%/sched.c %D%/sched.h %D%/sched_impl.h \

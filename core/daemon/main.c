@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/api.h"
+#include "daemon/rowindex.h"
 #include "daemon/sched.h"
 #include "daemon/sd.h"
 #include "daemon/server.h"
@@ -33,6 +34,7 @@ struct evald {
     struct conf *conf;
     struct plugins *plugins;
     struct store *store;
+    struct rowindexes *indexes;
     struct catalog *catalog;
     struct sched *sched;
     struct server *server;
@@ -238,6 +240,7 @@ start(struct evald *e, const struct options *o, struct err *err)
     if (e->plugins == NULL)
         return -1;
     warn_of_models(e);
+    e->indexes = rowindexes_new(e->store);
     e->catalog = catalog_open(e->store, e->plugins, err);
     if (e->catalog == NULL)
         return -1;
@@ -253,7 +256,7 @@ start(struct evald *e, const struct options *o, struct err *err)
         return -1;
     e->api = (struct api){
         .conf = e->conf, .plugins = e->plugins, .catalog = e->catalog, .store = e->store,
-        .sched = e->sched,
+        .indexes = e->indexes, .sched = e->sched,
         .own_socket = e->own_socket,
         .spec = { .conf = e->conf, .plugins = e->plugins, .catalog = e->catalog },
     };
@@ -292,6 +295,7 @@ finish(struct evald *e)
     sched_free(e->sched);
     catalog_free(e->catalog);
     plugins_free(e->plugins);
+    rowindexes_free(e->indexes);
     store_free(e->store);
     conf_free(e->conf);
     if (e->loop != NULL)

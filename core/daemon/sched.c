@@ -332,6 +332,31 @@ submit_kept(void *arg)
                    text_str(&manifest), submit_journal, sub);
 }
 
+/* Read thread: rows of what is not rows yet. */
+static void
+convert_run(void *arg)
+{
+    struct submission *sub = arg;
+    sub->failed = dataset_convert(&sub->job->data, &sub->err) < 0;
+}
+
+static void
+submit_converted(void *arg)
+{
+    struct submission *sub = arg;
+    struct job *j = sub->job;
+    if (sub->failed) {
+        submit_failed(sub, &sub->err);
+        return;
+    }
+    json_object *notes[] = { json_get(j->spec, "dataset"), json_get(j->manifest, "dataset") };
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        json_add_int(notes[i], "size", j->data.size);
+        json_add_str(notes[i], "fingerprint", j->data.fingerprint);
+    }
+    worker_run(store_worker(j->sched->o.store), keep_run, submit_kept, sub);
+}
+
 static void
 no_dataset(void *arg)
 {
@@ -357,7 +382,7 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
     j->spec = spec;
     j->data = *snapshot;
     snapshot->fd = -1;
-    snapshot->name = snapshot->fingerprint = NULL;
+    snapshot->name = snapshot->fingerprint = snapshot->url = NULL;
     j->info.created_unix_ms = time_unix_ms();
     s->running++; /* holds sched_stop until it is on disk or refused */
     const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
@@ -372,12 +397,17 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
         return;
     }
     struct stat st;
-    bool nameless = ds->uri == NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
+    bool unread = j->data.unread != UNREAD_NOT;
+    bool nameless = ds->uri == NULL || unread || fstat(j->data.fd, &st) < 0
+                    || st.st_nlink == 0;
     if (ds->uri == NULL)
         snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
     note_dataset(j, ds, nameless);
     j->manifest = make_manifest(j, ds);
-    worker_run(w, nameless ? keep_run : nothing, submit_kept, sub);
+    if (unread)
+        worker_run(store_reader(s->o.store), convert_run, submit_converted, sub);
+    else
+        worker_run(w, nameless ? keep_run : nothing, submit_kept, sub);
 }
 
 /* ---- waiting, cancelling ---- */

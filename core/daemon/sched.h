@@ -27,7 +27,9 @@ struct job_info {
 
 /* ---- jobs ---- */
 
-/* Takes spec and snapshot.  created is called once the job is on disk. */
+/* Takes spec and snapshot, which dataset_open_unread() may have opened: its rows are made on the
+ * read thread, and what is wrong with them is told to created, which is called once the job is
+ * on disk or there is none. */
 typedef void sched_created_fn(void *arg, int64_t job_id, const struct err *err);
 void sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
                   struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg);

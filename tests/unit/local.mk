@@ -64,7 +64,7 @@ tests_unit_plugins_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) -lm
 
 check_PROGRAMS += %D%/dataset.t
 TESTS += %D%/dataset.t
-tests_unit_dataset_t_SOURCES = %D%/test-dataset.c core/daemon/dataset.c core/daemon/page.c core/daemon/dataurl.c core/daemon/worker.c
+tests_unit_dataset_t_SOURCES = %D%/test-dataset.c core/daemon/dataset.c core/daemon/page.c core/daemon/rowindex.c core/daemon/dataurl.c core/daemon/worker.c
 tests_unit_dataset_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_dataset_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) $(EV_LIBS) -lm
 

@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 #include "common/io.h"
-#include "daemon/dataset.h"
+#include "daemon/rowindex.h"
 #include "tap.h"
 #include "tmpdir.h"
 
@@ -13,6 +13,7 @@
 
 static struct conf conf;
 static struct store *store;
+static struct rowindexes *indexes;
 static struct err err;
 
 /* ---- opening ---- */
@@ -288,7 +289,7 @@ page_of(const char *uri, int64_t start, int64_t limit, struct got *g)
         diag("%s", err.text);
         return;
     }
-    g->page = dataset_page_open(store, &s, start, limit);
+    g->page = dataset_page_open(indexes, &s, start, limit);
     ok(s.fd == -1, "the page has taken the snapshot");
     while (!g->end) {
         int before = g->chunks;
@@ -429,9 +430,9 @@ test_large(bool csv)
     struct dataset_snapshot s;
     struct got a = { .rows = TEXT_INIT, .nested = true }, b = { .rows = TEXT_INIT };
     open_uri(uri, &s);
-    a.page = dataset_page_open(store, &s, 10000, 4000);
+    a.page = dataset_page_open(indexes, &s, 10000, 4000);
     open_uri(uri, &s);
-    b.page = dataset_page_open(store, &s, 20000, 500);
+    b.page = dataset_page_open(indexes, &s, 20000, 500);
     dataset_page_next(a.page, on_chunk, &a);
     dataset_page_next(b.page, on_chunk, &b);
     memstore_settle(store);
@@ -451,7 +452,7 @@ test_close(void)
     struct dataset_snapshot s;
     struct got g = { .rows = TEXT_INIT };
     open_uri(tmp("root/large.csv"), &s);
-    g.page = dataset_page_open(store, &s, 40000, 5);
+    g.page = dataset_page_open(indexes, &s, 40000, 5);
     dataset_page_next(g.page, on_chunk, &g);
     dataset_page_close(g.page);
     memstore_settle(store);
@@ -459,14 +460,14 @@ test_close(void)
 
     open_uri(tmp("root/large.jsonl"), &s);
     g = (struct got){ .rows = TEXT_INIT, .close_after = 2, .nested = true };
-    g.page = dataset_page_open(store, &s, 0, -1);
+    g.page = dataset_page_open(indexes, &s, 0, -1);
     dataset_page_next(g.page, on_chunk, &g);
     memstore_settle(store);
     is_int(g.chunks, 2, "closed in the call, with the next chunk under way");
     text_fini(&g.rows);
 
     open_uri(tmp("root/large.jsonl"), &s);
-    dataset_page_close(dataset_page_open(store, &s, 0, -1));
+    dataset_page_close(dataset_page_open(indexes, &s, 0, -1));
     dataset_page_close(NULL);
     ok(true, "closed before anything was asked for");
 }
@@ -479,7 +480,7 @@ test_shrinks(void)
     struct got g = { .rows = TEXT_INIT };
     open_uri(uri, &s);
     (void)!truncate(uri, 500000);
-    g.page = dataset_page_open(store, &s, 1900, -1);
+    g.page = dataset_page_open(indexes, &s, 1900, -1);
     dataset_page_next(g.page, on_chunk, &g);
     memstore_settle(store);
     ok(g.end && g.err.code == ERR_INVALID && strstr(g.err.text, "shrank") != NULL,
@@ -502,7 +503,7 @@ test_many_files(void)
             if (round == 0)
                 tmp_write(name, text);
             open_uri(tmp(name), &s);
-            g.page = dataset_page_open(store, &s, 0, 1);
+            g.page = dataset_page_open(indexes, &s, 0, 1);
             dataset_page_next(g.page, on_chunk, &g);
             memstore_settle(store);
             dataset_page_close(g.page);
@@ -517,6 +518,7 @@ main(void)
 {
     struct ev_loop *loop = ev_loop_new(0);
     store = store_open(loop, tmpdir(), &err);
+    indexes = rowindexes_new(store);
     test_paths();
     test_root_is_everything();
     test_snapshot();
@@ -529,6 +531,7 @@ main(void)
     test_close();
     test_shrinks();
     test_many_files();
+    rowindexes_free(indexes);
     store_free(store);
     ev_loop_destroy(loop);
     free(conf.dataset_roots[0]);
