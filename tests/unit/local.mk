@@ -145,3 +145,9 @@ TESTS += %D%/sched.t
 tests_unit_sched_t_SOURCES = %D%/test-sched.c
 tests_unit_sched_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
 tests_unit_sched_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/rowindex.t
+TESTS += %D%/rowindex.t
+tests_unit_rowindex_t_SOURCES = %D%/test-rowindex.c core/daemon/dataset.c core/daemon/page.c core/daemon/rowindex.c core/daemon/dataurl.c core/daemon/worker.c
+tests_unit_rowindex_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_rowindex_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) $(EV_LIBS) -lm
