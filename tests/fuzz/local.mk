@@ -15,3 +15,25 @@ tests_fuzz_json_fuzz_SOURCES = %D%/json.c
 tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/jsonl.t
+EXTRA_PROGRAMS += %D%/jsonl-fuzz
+TESTS += %D%/jsonl.t
+tests_fuzz_jsonl_t_SOURCES = %D%/jsonl.c %D%/readers.h $(FUZZ_REPLAY)
+tests_fuzz_jsonl_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_jsonl_t_LDADD = $(COMMON_LIB) -lm
+tests_fuzz_jsonl_fuzz_SOURCES = %D%/jsonl.c %D%/readers.h
+tests_fuzz_jsonl_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_jsonl_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_jsonl_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/csv.t
+EXTRA_PROGRAMS += %D%/csv-fuzz
+TESTS += %D%/csv.t
+tests_fuzz_csv_t_SOURCES = %D%/csv.c %D%/readers.h $(FUZZ_REPLAY)
+tests_fuzz_csv_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_csv_t_LDADD = $(COMMON_LIB) -lm
+tests_fuzz_csv_fuzz_SOURCES = %D%/csv.c %D%/readers.h
+tests_fuzz_csv_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_csv_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_csv_fuzz_LDADD = $(COMMON_LIB) -lm
