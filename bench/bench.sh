@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench.sh - the figures of evald, each beside its target; `make bench` runs it.
 #
-#   EVALD_BUILDDIR=DIR bench.sh [start] [generation] [scoring] [memory]
+#   EVALD_BUILDDIR=DIR bench.sh [start] [generation] [scoring] [memory] [paging]
 #
 # A rate is a ratio to a yardstick that runs on this machine in the same minutes: evald and
 # yardstick take turns, three rounds, and the median of their ratios counts.  Each line: figure,
@@ -24,6 +24,8 @@ GENERATION_0_ROWS=60000
 SCORING_ROWS=100000
 SHORT_ROWS=10000
 LONG_ROWS=200000
+PAGED_ROWS=1000000
+PAGE=1000
 
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/evald-bench.XXXXXX")
 PIDS=()
@@ -373,10 +375,58 @@ memory() {
     memory_of scoring baseline::recorded --generated
 }
 
-[ $# -gt 0 ] || set -- start generation scoring memory
+# page_ms START ROWS: the time of one page of the data set paged
+page_ms() {
+    local seconds
+    seconds=$(curl -sS -f -o "$DIR/page" --unix-socket "$DIR/sock" -w '%{time_total}' \
+        "http://evald/v1beta/datasetio/iterrows/paged?start_index=$1&limit=$2") || broken "a page"
+    [ "$(grep -o '"id":' "$DIR/page" | wc -l)" -eq "$2" ] || broken "rows are missing: $1"
+    calc "$seconds * 1000"
+}
+
+# paging_of FORMAT: the first use scans the file once; every page after it is as quick as the first
+paging_of() {
+    local i unknown end low high first=() middle=() last=()
+    start_evald
+    api POST v1beta/datasets "{\"dataset_id\":\"paged\",\"purpose\":\"eval/messages-answer\",
+        \"source\":{\"type\":\"uri\",\"uri\":\"file://$DIR/paged.$1\"}}" >/dev/null
+    unknown=$(page_ms 0 1)
+    low=$(peak_kb_of "$EVALD_PID")
+    end=$(page_ms $((PAGED_ROWS - 1)) 1)
+    for ((i = 0; i < 31; i++)); do
+        first+=("$(page_ms 0 "$PAGE")")
+        middle+=("$(page_ms $((PAGED_ROWS / 2 + 200)) "$PAGE")")
+        last+=("$(page_ms $((PAGED_ROWS - PAGE)) "$PAGE")")
+    done
+    high=$(peak_kb_of "$EVALD_PID")
+    stop_evald
+    local first_ms middle_ms last_ms
+    first_ms=$(median "${first[@]}")
+    middle_ms=$(median "${middle[@]}")
+    last_ms=$(median "${last[@]}")
+    printf '  %s: of an unknown file the first row %s ms, then the last %s ms\n' "$1" "$unknown" "$end"
+    printf '  %s: first page %s ms, middle %s ms, last %s ms\n' "$1" "$first_ms" "$middle_ms" "$last_ms"
+    verdict "paging: $1, last page to first" "$(calc "$last_ms / $first_ms")" '<=' 2
+    verdict "paging: $1, middle page to first" "$(calc "$middle_ms / $first_ms")" '<=' 2
+    verdict "paging: $1, peak memory, last to first" "$(calc "$high / $low")" '<=' 2 \
+        "($(calc "$low / 1024" 1) MB for the first page)"
+}
+
+paging() {
+    awk -v n="$PAGED_ROWS" 'BEGIN { for (i = 0; i < n; i++)
+        printf "{\"id\":%d,\"input_query\":\"What is %d + %d?\",\"expected_answer\":\"%d\"}\n", i, i, i, 2 * i }' \
+        >"$DIR/paged.jsonl"
+    awk -v n="$PAGED_ROWS" 'BEGIN { print "id,input_query,expected_answer"
+        for (i = 0; i < n; i++) printf "%d,\"What is %d + %d?\",\"a\n%d\"\n", i, i, i, 2 * i }' >"$DIR/paged.csv"
+    paging_of jsonl
+    paging_of csv
+    rm "$DIR/paged.jsonl" "$DIR/paged.csv"
+}
+
+[ $# -gt 0 ] || set -- start generation scoring memory paging
 for figure in "$@"; do
     case $figure in
-        start | generation | scoring | memory) ;;
+        start | generation | scoring | memory | paging) ;;
         *) echo "bench: no such figure: $figure" >&2; exit 2 ;;
     esac
 done
