@@ -111,6 +111,28 @@ iterates_not() {
     iterates_not 'data:image/png;base64,AAAA' 'Unsupported file type'
 }
 
+@test "what is wrong with an array or a data URL is a 400, and there is no job" {
+    printf '[{},3]' >"$ROOT/mixed.json"
+    for uri in "$ROOT/mixed.json" data:application/json,3 'data:text/csv;base64,*' data:image/png,x; do
+        put_uri bad "$uri"
+        put_benchmark bad bad basic::equality
+        page=$(evald_get /v1beta/datasetio/iterrows/bad)
+        [ "$(http_status)" = 400 ]
+        posts 400 "$page" /v1alpha/eval/benchmarks/bad/jobs "{\"benchmark_config\":$(config baseline::oracle)}"
+        answers 200 '{"data":[],"has_more":false}' GET /v1alpha/eval/benchmarks/bad/jobs
+        answers 204 "" DELETE /v1beta/datasets/bad
+        answers 204 "" DELETE /v1alpha/eval/benchmarks/bad
+    done
+}
+
+@test "a data set that changes between two pages is read anew" {
+    printf 'a\n1\n2\n' >"$ROOT/fresh.csv"
+    put_uri fresh "$ROOT/fresh.csv"
+    answers 200 '{"data":[{"a":1}],"has_more":true,"url":null}' GET '/v1beta/datasetio/iterrows/fresh?limit=1'
+    printf 'b\nx\n' >"$ROOT/fresh.csv"
+    answers 200 '{"data":[{"b":"x"}],"has_more":false,"url":null}' GET '/v1beta/datasetio/iterrows/fresh?limit=1'
+}
+
 @test "kinds of files that nobody reads are refused by name" {
     for name in x.xlsx x.parquet x.CSV x.csv?y=1 x; do
         iterates_not "/srv/$name" 'Invalid value: Unsupported file type: /srv/'

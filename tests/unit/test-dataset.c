@@ -133,6 +133,9 @@ test_paths(void)
     refuses_path("root/number.json", "is not a JSON array of objects");
     refuses_path("root/mixed.json", "element 1 of the array is not an object");
     refuses_path("root/broken.json", "root/broken.json:2: ");
+    tmp_write("root/huge.json", "[]");
+    if (truncate(tmp("root/huge.json"), (64 << 20) + 1) == 0)
+        refuses_path("root/huge.json", "larger than the 64 MiB a JSON array may have");
     refuses("/etc/passwd.csv", ERR_INVALID, "not below a configured root");
 
     CLEANUP_FREE char *parquet = xasprintf("Unsupported file type: %s", tmp("root/x.parquet"));
@@ -196,6 +199,35 @@ test_snapshot(void)
     is_str(buf, "{\"a\":1}\n", "the first snapshot still reads the removed file");
     dataset_snapshot_fini(&a);
     dataset_snapshot_fini(&b);
+}
+
+/* What a caller on the loop must not wait for is left to another thread. */
+static void
+test_unread(void)
+{
+    struct dataset ds = { .id = (char *)"ds", .provider_id = (char *)"localfs",
+                          .uri = (char *)"data:application/json;base64,W3siYSI6MX1d" };
+    struct dataset_snapshot s;
+    is_int(dataset_open_unread(&conf, store, &ds, &s, &err), 0, "a data: URL is opened");
+    ok(s.unread == UNREAD_URL && s.fd < 0, "and not decoded");
+    is_int(dataset_convert(&s, &err), 0, "then it is");
+    ok(s.unread == UNREAD_NOT && s.fd >= 0 && s.size == 8 && s.format == ROWS_JSONL, "to rows");
+    is_int(dataset_convert(&s, &err), 0, "once");
+    dataset_snapshot_fini(&s);
+
+    ds.uri = (char *)"data:application/json,{}";
+    is_int(dataset_open_unread(&conf, store, &ds, &s, &err), 0, "one that is not right, too");
+    is_int(dataset_convert(&s, &err), -1, "which is found then");
+    ok(s.unread == UNREAD_URL && s.url != NULL, "and changes nothing");
+    dataset_snapshot_fini(&s);
+
+    ds.uri = (char *)tmp_write("root/late.json", "[{\"a\":1}]");
+    is_int(dataset_open_unread(&conf, store, &ds, &s, &err), 0, "an array is opened");
+    ok(s.unread == UNREAD_JSON && s.fd >= 0, "and not read");
+    tmp_write("root/late.json", "[{\"a\":1},{}]");
+    is_int(dataset_convert(&s, &err), -1, "it changes before it is");
+    ok(strstr(err.text, "late.json: the file changed while it was read") != NULL, "which is said");
+    dataset_snapshot_fini(&s);
 }
 
 static void
@@ -522,6 +554,7 @@ main(void)
     test_paths();
     test_root_is_everything();
     test_snapshot();
+    test_unread();
     test_data_urls();
     test_rows_file();
     test_arithmetic();
