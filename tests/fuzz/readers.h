@@ -45,7 +45,8 @@ readers_walk(struct rows *r, bool csv, int64_t before, struct text *ret, struct 
         if (i < n_marks)
             marks[i] = m;
         enum rows_result res = rows_next(r, &row, &line, &err);
-        if (res == ROWS_END || res == ROWS_FAIL) {
+        assert(res != ROWS_FAIL); /* what is wrong with a file is found when it is opened */
+        if (res == ROWS_END) {
             text_putf(ret, "%d", (int)res);
             return;
         }
