@@ -67,9 +67,9 @@ void catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *
 
 /* Adds rows (raw text of an array of objects, checked) at the end of a rows data set: all of
  * them or none.  Appends, registrations and deletions of one id come one after the other, in
- * the order of the calls; owner is the one that the caller was found to be equal to, and a data
- * set that has another one by then is ERR_CONFLICT.  ERR_INVALID with the text of a routing
- * failure when there is none, ERR_NOTSUP when it has a uri. */
+ * the order of the calls.  owner: of the data set that the caller was allowed to change;
+ * ERR_CONFLICT when the one that is there by then has another.  ERR_INVALID with the text of a
+ * routing failure when there is none, ERR_NOTSUP when it has a uri. */
 void catalog_append_rows(struct catalog *c, const char *id, struct str rows, uid_t owner,
                          catalog_done_fn *done, void *arg);
 

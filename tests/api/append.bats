@@ -58,6 +58,8 @@ has() {
     start_evald
     posts 400 "$(error_body 'Invalid value: Dataset `nope` not served by provider: `localfs`. Make sure there is an DatasetIO provider serving this dataset.')" \
         $at/append-rows/nope '{"rows":[{}]}'
+    posts 400 "$(error_body 'Invalid value: Dataset `` not served by provider: `localfs`. Make sure there is an DatasetIO provider serving this dataset.')" \
+        $at/append-rows/ '{"rows":[{}]}'
 }
 
 @test "a data set with a uri is a 501, and its file stays as it is" {
