@@ -23,7 +23,7 @@ tests_fuzz_jsonl_t_SOURCES = %D%/jsonl.c %D%/readers.h $(FUZZ_REPLAY)
 tests_fuzz_jsonl_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_jsonl_t_LDADD = $(COMMON_LIB) -lm
 tests_fuzz_jsonl_fuzz_SOURCES = %D%/jsonl.c %D%/readers.h
-tests_fuzz_jsonl_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_jsonl_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) -DEVALD_FUZZING
 tests_fuzz_jsonl_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_jsonl_fuzz_LDADD = $(COMMON_LIB) -lm
 
@@ -34,6 +34,6 @@ tests_fuzz_csv_t_SOURCES = %D%/csv.c %D%/readers.h $(FUZZ_REPLAY)
 tests_fuzz_csv_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_csv_t_LDADD = $(COMMON_LIB) -lm
 tests_fuzz_csv_fuzz_SOURCES = %D%/csv.c %D%/readers.h
-tests_fuzz_csv_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_csv_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) -DEVALD_FUZZING
 tests_fuzz_csv_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_csv_fuzz_LDADD = $(COMMON_LIB) -lm
