@@ -141,15 +141,17 @@ source_of_mime(struct str mime)
     return str_is(mime, "application/json") ? SOURCE_JSON : SOURCE_NONE;
 }
 
-/* The format is known when it is decoded; what is not CSV is JSONL. */
+/* The hash is quick, not strong: the owner beside it keeps rows of one out of pages of another.
+ * What the URL holds is known when it is decoded; what is not CSV becomes JSONL. */
 static void
 open_data(const struct dataset *ds, struct dataset_snapshot *ret)
 {
     struct str url = str_z(ds->uri);
     XXH128_hash_t hash = XXH3_128bits(url.ptr, url.len);
     *ret = snapshot(-1, strncmp(ds->uri, "data:text/", 10) == 0 ? ROWS_CSV : ROWS_JSONL, 0,
-                    ds->id, xasprintf("data-url:%016jx%016jx:%zu", (uintmax_t)hash.high64,
-                                      (uintmax_t)hash.low64, url.len));
+                    ds->id, xasprintf("data-url:%ju:%016jx%016jx:%zu", (uintmax_t)ds->owner,
+                                      (uintmax_t)hash.high64, (uintmax_t)hash.low64,
+                                      url.len));
     ret->unread = UNREAD_URL;
     ret->url = xstrndup(url.ptr, url.len);
 }
