@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ struct catalog {
     int dir; /* STATE/datasets */
     struct table datasets, benchmarks, functions;
     struct op *ops; /* changes under way, oldest first */
+    uint64_t last_serial;
 };
 
 /* A change.  Those of one id run one after the other; a later one looks at the catalogue
@@ -43,6 +45,9 @@ struct op {
     char *old_file; /* what to compare with */
     int64_t old_bytes;
     int same; /* of rowsfile_same */
+    char *part; /* of what was fetched */
+    struct fetched fetched;
+    uint64_t serial;
     struct err err;
     catalog_dataset_fn *dataset_done;
     catalog_done_fn *done;
@@ -165,6 +170,13 @@ remove_leftovers(struct catalog *c)
     for (size_t i = 0; i < c->datasets.n; i++) {
         struct dataset *ds = c->datasets.item[i];
         struct stat st;
+        if (ds->fetched.file != NULL) {
+            if (fstatat(c->dir, ds->fetched.file, &st, 0) == 0
+                && st.st_size == ds->fetched.bytes)
+                table_set(&named, &ds->fetched.file);
+            else
+                fetched_fini(&ds->fetched); /* it will be again */
+        }
         if (ds->rows_file == NULL)
             continue;
         table_set(&named, &ds->rows_file);
@@ -172,7 +184,7 @@ remove_leftovers(struct catalog *c)
             log_error("rows of a data set are lost id=%s file=%s", ds->id, ds->rows_file);
     }
     for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (rowsfile_is_name(e->d_name) && table_find(&named, e->d_name) == NULL
+        if (rowsfile_is_ours(e->d_name) && table_find(&named, e->d_name) == NULL
             && unlinkat(c->dir, e->d_name, 0) == 0)
             log_info("removed rows that no data set has file=%s", e->d_name);
     table_fini(&named, NULL);
@@ -309,6 +321,8 @@ op_end(void *arg)
     dataset_free(op->ds);
     benchmark_free(op->bm);
     text_fini(&op->json);
+    fetched_fini(&op->fetched);
+    free(op->part);
     free(op->rows);
     free(op->old_file);
     free(op->id);
@@ -351,33 +365,42 @@ end_removal(void *arg)
 }
 
 static void
+remove_file(struct catalog *c, const char *file)
+{
+    struct removal *r = xmalloc(sizeof *r);
+    *r = (struct removal){ c->dir, xstrdup(file) };
+    worker_run(store_worker(c->store), run_removal, end_removal, r);
+}
+
+/* Several data sets may have the same content, or be about to. */
+static void
+remove_fetched(struct catalog *c, const char *file)
+{
+    for (size_t i = 0; i < c->datasets.n; i++) {
+        const struct dataset *ds = c->datasets.item[i];
+        if (ds->fetched.file != NULL && strcmp(ds->fetched.file, file) == 0)
+            return;
+    }
+    for (const struct op *op = c->ops; op != NULL; op = op->next)
+        if (op->fetched.file != NULL && strcmp(op->fetched.file, file) == 0)
+            return;
+    remove_file(c, file);
+}
+
+/* Of a data set that is in the table no more. */
+static void
 remove_rows(struct catalog *c, const struct dataset *ds)
 {
-    if (ds == NULL || ds->rows_file == NULL)
-        return;
-    struct removal *r = xmalloc(sizeof *r);
-    *r = (struct removal){ c->dir, xstrdup(ds->rows_file) };
-    worker_run(store_worker(c->store), run_removal, end_removal, r);
+    if (ds != NULL && ds->rows_file != NULL)
+        remove_file(c, ds->rows_file);
+    if (ds != NULL && ds->fetched.file != NULL)
+        remove_fetched(c, ds->fetched.file);
 }
 
 static bool
 same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static int
-check_provider(const struct catalog *c, const char *provider, struct err *err)
-{
-    if (strcmp(provider, "localfs") == 0)
-        return 0;
-    CLEANUP_FREE char *id = xasprintf("source::%s", provider);
-    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
-        const struct plugin *pl = plugins_at(c->plugins, i);
-        if (pl->kind == PLUGIN_SOURCE && pl->disabled == NULL && strcmp(pl->id, id) == 0)
-            return 0;
-    }
-    return err_set(err, ERR_INVALID, "Provider `%s` not found", provider);
 }
 
 /* ---- data sets ---- */
@@ -470,14 +493,38 @@ start_put_dataset(struct op *op)
     }
 }
 
-/* metadata.provider_id, else what the source needs. */
+static bool
+has_source(const struct catalog *c, const char *provider)
+{
+    CLEANUP_FREE char *id = xasprintf("source::%s", provider);
+    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
+        const struct plugin *pl = plugins_at(c->plugins, i);
+        if (pl->kind == PLUGIN_SOURCE && pl->disabled == NULL && strcmp(pl->id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int
+check_provider(const struct catalog *c, const char *provider, struct err *err)
+{
+    if (strcmp(provider, "localfs") == 0 || has_source(c, provider))
+        return 0;
+    return err_set(err, ERR_INVALID, "Provider `%s` not found", provider);
+}
+
+/* metadata.provider_id, else the plugin of the uri's scheme, else what the source needs. */
 static char *
-dataset_provider(const char *uri, json_object *metadata)
+dataset_provider(const struct catalog *c, const char *uri, json_object *metadata)
 {
     json_object *given = json_get(metadata, "provider_id");
     if (given != NULL)
         return json_object_is_type(given, json_type_string)
                ? xstrdup(json_object_get_string(given)) : json_text(given);
+    const char *sep = uri != NULL ? strstr(uri, "://") : NULL;
+    CLEANUP_FREE char *scheme = sep != NULL ? xstrndup(uri, (size_t)(sep - uri)) : NULL;
+    if (scheme != NULL && has_source(c, scheme))
+        return TAKE(scheme);
     return xstrdup(uri != NULL && strncmp(uri, "huggingface", 11) == 0 ? "huggingface"
                                                                       : "localfs");
 }
@@ -498,9 +545,10 @@ catalog_put_dataset(struct catalog *c, const char *id, const char *purpose, cons
     op->arg = arg;
     op->ds = xcalloc(1, sizeof *op->ds);
     *op->ds = (struct dataset){
+        .serial = ++c->last_serial,
         .id = TAKE(new_id),
         .purpose = xstrdup(purpose),
-        .provider_id = dataset_provider(uri, metadata),
+        .provider_id = dataset_provider(c, uri, metadata),
         .metadata = json_ref_or(metadata, json_object_new_object),
         .owner = owner,
         .uri = uri != NULL ? xstrdup(uri) : NULL,
@@ -549,6 +597,85 @@ void
 catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
 {
     struct op *op = op_new(c, KIND_DATASET, id, start_delete_dataset);
+    op->done = done;
+    op->arg = arg;
+    op_queue(op);
+}
+
+/* ---- what was fetched for a data set ---- */
+
+static void
+on_fetched_put(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    struct dataset *ds = table_find(&op->c->datasets, op->id);
+    struct fetched useless = op->fetched;
+    op->fetched = (struct fetched){ .file = NULL };
+    if (err != NULL) {
+        op->err = *err;
+    } else { /* changes of one id wait for one another: it is still there */
+        struct fetched new = useless;
+        useless = ds->fetched;
+        ds->fetched = new;
+    }
+    if (useless.file != NULL)
+        remove_fetched(op->c, useless.file);
+    fetched_fini(&useless);
+    op_end(op);
+}
+
+static void
+put_fetched_row(void *arg)
+{
+    struct op *op = arg;
+    struct dataset with = *(const struct dataset *)catalog_dataset(op->c, op->id);
+    if (op->err.code != ERR_NONE) {
+        remove_file(op->c, op->part);
+        op_end(op);
+        return;
+    }
+    with.fetched = op->fetched;
+    dataset_text(&op->json, &with);
+    store_put(op->c->store, op->kind, op->id, with.owner, text_str(&op->json), on_fetched_put,
+              op);
+}
+
+static void
+run_name_fetched(void *arg)
+{
+    struct op *op = arg;
+    int dir = op->c->dir;
+    if (renameat(dir, op->part, dir, op->fetched.file) < 0 || fsync(dir) < 0)
+        err_set(&op->err, ERR_IO, "data set '%s': what was fetched cannot be kept: %m", op->id);
+}
+
+static void
+start_put_fetched(struct op *op)
+{
+    const struct dataset *ds = catalog_dataset(op->c, op->id);
+    if (ds != NULL && ds->serial == op->serial) {
+        worker_run(store_worker(op->c->store), run_name_fetched, put_fetched_row, op);
+        return;
+    }
+    fetched_fini(&op->fetched);
+    remove_file(op->c, op->part);
+    err_set(&op->err, ERR_CONFLICT, "data set '%s' was registered anew, or deleted, while it "
+            "was fetched", op->id);
+    op_end_later(op);
+}
+
+void
+catalog_put_fetched(struct catalog *c, const char *id, uint64_t serial, const char *part,
+                    const struct fetched *how, catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_DATASET, id, start_put_fetched);
+    op->serial = serial;
+    op->part = xstrdup(part);
+    op->fetched = (struct fetched){
+        .file = xstrdup(how->file), .bytes = how->bytes, .unix_ms = how->unix_ms,
+        .etag = how->etag != NULL ? xstrdup(how->etag) : NULL,
+        .modified = how->modified != NULL ? xstrdup(how->modified) : NULL,
+    };
     op->done = done;
     op->arg = arg;
     op_queue(op);

@@ -13,6 +13,13 @@
 
 struct catalog;
 
+struct fetched {     /* what was at the uri of a data set */
+    char *file;      /* below STATE/datasets/, named by its content; NULL: not fetched yet */
+    int64_t bytes;
+    char *etag, *modified; /* as the server said; NULL */
+    int64_t unix_ms; /* when */
+};
+
 struct dataset {
     char *id, *purpose, *provider_id;
     json_object *metadata;
@@ -21,6 +28,8 @@ struct dataset {
     char *rows_file;    /* rows: name below STATE/datasets/ */
     int64_t rows_bytes; /* rows: committed length of that file */
     int64_t rows_count;
+    struct fetched fetched;
+    uint64_t serial;    /* of this registration: another one has another */
 };
 
 struct benchmark {
@@ -64,6 +73,12 @@ void catalog_put_dataset(struct catalog *c, const char *id, const char *purpose,
                          enum catalog_policy policy, catalog_dataset_fn *done, void *arg);
 void catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done,
                             void *arg);
+
+/* What was fetched for a data set: its content stands, on disk already, in STATE/datasets/part
+ * and gets the name that how says; the strings of both are copied.  ERR_CONFLICT, and the
+ * content is dropped, when the data set is not that registration any more. */
+void catalog_put_fetched(struct catalog *c, const char *id, uint64_t serial, const char *part,
+                         const struct fetched *how, catalog_done_fn *done, void *arg);
 
 void catalog_put_benchmark(struct catalog *c, const char *id, const char *dataset_id,
                            const char *provider_id, const char *provider_benchmark_id,

@@ -23,17 +23,33 @@ struct conf_model {
     int max_attempts;    /* default 4 */
 };
 
+/* A plugin of kind SOURCE, "source::SCHEME". */
+struct conf_source {
+    char *id;
+    char *base_url; /* NULL: no endpoint */
+    char *key_file; /* NULL: none */
+    json_object *params; /* object, or NULL */
+    int max_in_flight;   /* default 4 */
+    int timeout_ms;      /* of one exchange; default 60000 */
+    int max_attempts;    /* default 4 */
+};
+
 struct conf {
     char *socket_path;  /* default EVALD_RUNDIR "/evald.sock" */
     mode_t socket_mode; /* default 0660 */
     char *socket_group; /* NULL: leave it */
     char *state_dir;    /* default EVALD_STATEDIR */
     char **dataset_roots; /* NULL-terminated, absolute; none by default */
-    char **dataset_hosts; /* NULL-terminated, "https://host"; kept, used by fetching */
+    char **dataset_hosts; /* NULL-terminated, "https://host": what may be fetched from */
+    int64_t max_fetch_bytes; /* of a data set that is elsewhere; default 4 GiB */
+    int fetch_timeout_ms;    /* for all of it; default an hour */
+    int fetch_stall_ms;      /* without a byte; default 60000 */
     char **plugin_paths;  /* NULL-terminated: configured, those of EVALD_PLUGIN_PATH in the
                              environment, the installed one */
     struct conf_model *models; /* the built-in baseline::* first, then the file's */
     size_t n_models;
+    struct conf_source *sources; /* source::huggingface first */
+    size_t n_sources;
     json_object *roles; /* object: role -> model id */
     size_t max_body;        /* bytes of a request body; default 64 MiB, at most 1 GiB */
     int max_runners;        /* jobs running at once; default 4 */
@@ -52,9 +68,10 @@ struct conf {
 /* path NULL: EVALD_SYSCONFDIR "/evald.conf" when it is there, else the defaults alone. */
 struct conf *conf_load(const char *path, struct err *err);
 void conf_free(struct conf *c);
-/* SIGHUP: takes models, roles and limits out of from, which is freed; where evald listens,
+/* SIGHUP: takes models, sources, roles and limits out of from, which is freed; where evald listens,
  * keeps its state and finds files and plugins stays as it was. */
 void conf_adopt(struct conf *c, struct conf *from);
 const struct conf_model *conf_find_model(const struct conf *c, const char *id);
+const struct conf_source *conf_find_source(const struct conf *c, const char *id);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,13 +33,14 @@ dataset_snapshot_fini(struct dataset_snapshot *s)
         close(s->fd);
     free(s->name);
     free(s->fingerprint);
+    free(s->own_file);
     *s = (struct dataset_snapshot){ .fd = -1 };
 }
 
 static struct dataset_snapshot
 snapshot(int fd, enum rows_format format, int64_t size, const char *name, char *fingerprint)
 {
-    return (struct dataset_snapshot){ fd, format, size, xstrdup(name), fingerprint };
+    return (struct dataset_snapshot){ fd, format, size, xstrdup(name), fingerprint, NULL };
 }
 
 /* ---- rows ---- */
@@ -243,22 +245,25 @@ open_below_roots(const struct conf *conf, const char *uri, const char *path, str
     return bad_open(err, uri, error);
 }
 
+/* In the order of enum source. */
+static const char *const endings[] = { NULL, ".csv", ".jsonl", ".json" };
+
 static enum source
 source_of_name(const char *name)
 {
-    static const struct {
-        const char *suffix;
-        enum source source;
-    } types[] = { { ".csv", SOURCE_CSV },
-                  { ".jsonl", SOURCE_JSONL },
-                  { ".json", SOURCE_JSON } };
     size_t n = strlen(name);
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        size_t k = strlen(types[i].suffix);
-        if (n > k && strcmp(name + n - k, types[i].suffix) == 0)
-            return types[i].source;
+    for (size_t i = 1; i < ARRAY_LEN(endings); i++) {
+        size_t k = strlen(endings[i]);
+        if (n > k && strcmp(name + n - k, endings[i]) == 0)
+            return (enum source)i;
     }
     return SOURCE_NONE;
+}
+
+const char *
+dataset_ending(const char *name)
+{
+    return endings[source_of_name(name)];
 }
 
 /* The path of a file:// URL, or the uri itself when it is a path. */
@@ -340,6 +345,47 @@ open_file(const struct conf *conf, const char *uri, struct dataset_snapshot *ret
     return 0;
 }
 
+/* ---- what was fetched ---- */
+
+static int
+open_fetched(struct store *store, const struct dataset *ds, struct dataset_snapshot *ret,
+             struct err *err)
+{
+    CLEANUP_FREE char *path = xasprintf(ROWSFILE_DIR "/%s", ds->fetched.file);
+    CLEANUP_CLOSE int fd = openat(store_dir(store), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, ERR_IO, "data set '%s': what was fetched is lost: %s: %m", ds->id,
+                       path);
+    if (!S_ISREG(st.st_mode) || st.st_size != ds->fetched.bytes)
+        return err_set(err, ERR_IO, "data set '%s': what was fetched is damaged: %s", ds->id,
+                       path);
+    enum source source = source_of_name(path);
+    int64_t size = st.st_size;
+    bool array = source == SOURCE_JSON;
+    if (array) {
+        int memfd = read_json_file(fd, ds->uri, &st, &size, err);
+        if (memfd < 0)
+            return -1;
+        close(fd);
+        fd = memfd;
+    }
+    *ret = snapshot(TAKE_FD(fd), format_of(source), size, ds->uri,
+                    xasprintf("sha256:%.64s%s", ds->fetched.file, ds->fetched.file + 64));
+    if (!array)
+        ret->own_file = TAKE(path);
+    return 0;
+}
+
+bool
+dataset_is_remote(const struct dataset *ds)
+{
+    return ds->uri != NULL
+           && (strcmp(ds->provider_id, "localfs") != 0
+               || strncasecmp(ds->uri, "http://", 7) == 0
+               || strncasecmp(ds->uri, "https://", 8) == 0);
+}
+
 int
 dataset_open(const struct conf *conf, struct store *store, const struct dataset *ds,
              struct dataset_snapshot *ret, struct err *err)
@@ -347,16 +393,13 @@ dataset_open(const struct conf *conf, struct store *store, const struct dataset 
     const char *uri = ds->uri;
     if (uri == NULL)
         return open_rows(store, ds, ret, err);
+    if (ds->fetched.file != NULL)
+        return open_fetched(store, ds, ret, err);
+    if (dataset_is_remote(ds))
+        return err_set(err, ERR_CONFLICT, "%.*s: was registered anew while it was fetched",
+                       URI_SHOWN, uri);
     if (strncmp(uri, "data:", 5) == 0)
         return open_data(ds, ret, err);
-    if (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0)
-        return err_set(err, ERR_NOTSUP, "%.*s: remote data sets are not supported by this "
-                       "version of evald", URI_SHOWN, uri);
-    if (strcmp(ds->provider_id, "localfs") != 0)
-        return err_set(err, ERR_NOTSUP,
-                       "%.*s: data sets of provider %s are not supported by this "
-                       "version of evald",
-                       URI_SHOWN, uri, ds->provider_id);
     if (uri[0] == '/' || strncmp(uri, "file://", 7) == 0)
         return open_file(conf, uri, ret, err);
     if (strstr(uri, "://") == NULL && source_of_name(uri) != SOURCE_NONE)

@@ -17,9 +17,17 @@ struct dataset_snapshot {
     int64_t size;
     char *name;        /* for messages: the path or the data set's id; yours */
     char *fingerprint; /* device, inode, size, mtime, ctime of a uri's file; of rows: file and
-                          length.  Equal text means the same snapshot; yours */
+                          length; of what was fetched: its hash.  Equal text means the same
+                          snapshot; yours */
+    char *own_file;    /* what was fetched: its name below the state directory; else NULL */
 };
 void dataset_snapshot_fini(struct dataset_snapshot *s);
+
+/* Is it elsewhere, so that sources.h must have fetched it before it can be opened? */
+bool dataset_is_remote(const struct dataset *ds);
+/* The name's ending, ".csv", ".jsonl" or ".json", as far as it tells how to read a data set;
+ * NULL: it does not. */
+const char *dataset_ending(const char *name);
 
 /* Errors keep the protocol's status: ERR_INVALID for what the caller can mend (outside the
  * roots, unknown type of file, no such file), naming the uri. */

@@ -189,22 +189,28 @@ on_writable(struct ev_loop *loop, ev_io *w, int events)
     flush(w->data);
 }
 
+/* What models and sources have in common. */
+struct endpoint {
+    const char *id, *base_url, *key_file;
+    int max_in_flight, max_attempts, timeout_ms;
+};
+
 static json_object *
-endpoint_entry(const struct conf_model *m, struct link *l, int *n_keys)
+endpoint_entry(const struct endpoint *e, struct link *l, int *n_keys)
 {
     json_object *o = json_object_new_object();
-    json_add_str(o, "id", m->id);
-    json_add_str(o, "base_url", m->base_url);
-    json_add_int(o, "max_in_flight", m->max_in_flight);
-    json_add_int(o, "max_attempts", m->max_attempts);
-    json_add_int(o, "timeout_ms", m->timeout_ms);
+    json_add_str(o, "id", e->id);
+    json_add_str(o, "base_url", e->base_url);
+    json_add_int(o, "max_in_flight", e->max_in_flight);
+    json_add_int(o, "max_attempts", e->max_attempts);
+    json_add_int(o, "timeout_ms", e->timeout_ms);
     json_add(o, "headers", json_object_new_object());
     bool room = *n_keys < (int)FRAME_FDS;
-    int fd = m->key_file && room ? open(m->key_file, O_RDONLY | O_CLOEXEC) : -1;
-    if (m->key_file != NULL && !room)
-        log_error("more than %u key files: left out model=%s", FRAME_FDS, m->id);
-    else if (m->key_file != NULL && fd < 0)
-        log_error("key file cannot be opened model=%s file=%s: %m", m->id, m->key_file);
+    int fd = e->key_file && room ? open(e->key_file, O_RDONLY | O_CLOEXEC) : -1;
+    if (e->key_file != NULL && !room)
+        log_error("more than %u key files: left out id=%s", FRAME_FDS, e->id);
+    else if (e->key_file != NULL && fd < 0)
+        log_error("key file cannot be opened id=%s file=%s: %m", e->id, e->key_file);
     if (fd >= 0) {
         link_send_fd(l, fd);
         json_add_int(o, "key", (*n_keys)++);
@@ -222,10 +228,20 @@ send_config(struct gate *g)
     json_add(config, "endpoints", list);
     int n_keys = 0;
     link_begin(g->link, FRAME_CONFIG, 0);
-    for (size_t i = 0; i < g->conf->n_models; i++)
-        if (g->conf->models[i].base_url != NULL)
-            json_object_array_add(list,
-                                  endpoint_entry(&g->conf->models[i], g->link, &n_keys));
+    for (size_t i = 0; i < g->conf->n_models; i++) {
+        const struct conf_model *m = &g->conf->models[i];
+        struct endpoint e = { m->id, m->base_url, m->key_file, m->max_in_flight,
+                              m->max_attempts, m->timeout_ms };
+        if (e.base_url != NULL)
+            json_object_array_add(list, endpoint_entry(&e, g->link, &n_keys));
+    }
+    for (size_t i = 0; i < g->conf->n_sources; i++) {
+        const struct conf_source *s = &g->conf->sources[i];
+        struct endpoint e = { s->id, s->base_url, s->key_file, s->max_in_flight,
+                              s->max_attempts, s->timeout_ms };
+        if (e.base_url != NULL)
+            json_object_array_add(list, endpoint_entry(&e, g->link, &n_keys));
+    }
     json_put(link_part_begin(g->link), config);
     link_part_end(g->link);
     link_end(g->link);

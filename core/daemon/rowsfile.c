@@ -44,6 +44,32 @@ rowsfile_is_name(const char *name)
            && strcmp(name + 36, ".jsonl") == 0;
 }
 
+char *
+rowsfile_part_name(void)
+{
+    char uuid[37];
+    rowsfile_uuid(uuid);
+    return xasprintf("%s.part", uuid);
+}
+
+bool
+rowsfile_is_fetched(const char *name)
+{
+    static const char *const ends[] = { ".csv", ".jsonl", ".json" };
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        if (strspn(name, "0123456789abcdef") == 64 && strcmp(name + 64, ends[i]) == 0)
+            return true;
+    return false;
+}
+
+bool
+rowsfile_is_ours(const char *name)
+{
+    bool part = strlen(name) == 36 + 5 && strspn(name, "0123456789abcdef-") == 36
+                && strcmp(name + 36, ".part") == 0;
+    return part || rowsfile_is_name(name) || rowsfile_is_fetched(name);
+}
+
 /* The content of the file, a chunk at a time: while (next_chunk(&it, &buf, &count)) ... */
 static bool
 next_chunk(struct jiter *it, struct text *buf, int64_t *count)

@@ -1,5 +1,5 @@
-/* rowsfile.h - the files of rows data sets, below STATE/datasets/: JSONL, one compact
- * object a line.
+/* rowsfile.h - the files of data sets, below STATE/datasets/.  Of rows: JSONL, one compact
+ * object a line.  Of what was fetched: as it came, named by its content.
  *
  * Written once under a new name, then only read.  Any thread; rows is the raw, checked text
  * of a JSON array. */
@@ -19,6 +19,13 @@ char *rowsfile_name(void);
 /* A version 4 UUID. */
 void rowsfile_uuid(char ret_uuid[37]);
 bool rowsfile_is_name(const char *name);
+
+/* Of something that is being fetched: a new, random name that counts for nothing. */
+char *rowsfile_part_name(void);
+/* "SHA256.csv", .jsonl or .json: what was fetched. */
+bool rowsfile_is_fetched(const char *name);
+/* One of the three. */
+bool rowsfile_is_ours(const char *name);
 
 /* On success the file and its name are on disk; else there is no such file.  A full disk is
  * ERR_NOSPACE. */

@@ -357,7 +357,7 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
     j->spec = spec;
     j->data = *snapshot;
     snapshot->fd = -1;
-    snapshot->name = snapshot->fingerprint = NULL;
+    snapshot->name = snapshot->fingerprint = snapshot->own_file = NULL;
     j->info.created_unix_ms = time_unix_ms();
     s->running++; /* holds sched_stop until it is on disk or refused */
     const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
@@ -372,9 +372,11 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
         return;
     }
     struct stat st;
-    bool nameless = ds->uri == NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
+    bool nameless = ds->uri == NULL || j->data.own_file != NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
     if (ds->uri == NULL)
         snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
+    else if (j->data.own_file != NULL)
+        snprintf(sub->rows_file, sizeof sub->rows_file, "%s", j->data.own_file);
     note_dataset(j, ds, nameless);
     j->manifest = make_manifest(j, ds);
     worker_run(w, nameless ? keep_run : nothing, submit_kept, sub);
