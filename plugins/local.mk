@@ -3,3 +3,4 @@
 include %D%/basic/local.mk
 include %D%/baseline/local.mk
 include %D%/openai/local.mk
+include %D%/huggingface/local.mk

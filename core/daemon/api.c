@@ -147,6 +147,61 @@ api_row_code(enum err_code code)
     }
 }
 
+/* ------------------------------------------------------------------------ data sets elsewhere */
+
+struct dataset_wait {
+    struct request *rq;
+    struct api *api; /* held */
+    char *id;
+    struct sources_wait *wait;
+    api_dataset_fn *then;
+    void *arg;
+};
+
+static void
+on_dataset_ready(void *arg, const struct err *err)
+{
+    struct dataset_wait w = *(struct dataset_wait *)arg;
+    struct err gone;
+    free(arg);
+    request_on_hangup(w.rq, NULL, NULL);
+    const struct dataset *ds = err == NULL ? catalog_dataset(w.api->catalog, w.id) : NULL;
+    if (ds == NULL && err == NULL) {
+        err_set(&gone, ERR_CONFLICT, "data set '%.200s' was deleted while it was fetched", w.id);
+        err = &gone;
+    }
+    w.then(w.arg, ds, err);
+    free(w.id);
+    api_release(w.api);
+}
+
+static void
+on_dataset_hangup(void *arg)
+{
+    struct dataset_wait *w = arg;
+    struct err err;
+    sources_unwait(w->wait);
+    err_set(&err, ERR_SHUTDOWN, "the caller has hung up");
+    on_dataset_ready(w, &err);
+}
+
+void
+api_with_dataset(struct request *rq, const struct dataset *ds, api_dataset_fn *then, void *arg)
+{
+    if (!dataset_is_remote(ds)) {
+        then(arg, ds, NULL);
+        return;
+    }
+    struct dataset_wait *w = xmalloc(sizeof *w);
+    *w = (struct dataset_wait){ .rq = rq, .api = api_hold(rq->api), .id = xstrdup(ds->id),
+                                .then = then, .arg = arg };
+    struct sources_wait *wait = sources_get(rq->api->sources, ds, on_dataset_ready, w);
+    if (wait == NULL)
+        return; /* w is gone */
+    w->wait = wait;
+    request_on_hangup(rq, on_dataset_hangup, w);
+}
+
 /* ------------------------------------------------------------------------------------ calls */
 
 struct call {

@@ -8,6 +8,7 @@
 #include "daemon/request.h"
 #include "daemon/sched.h"
 #include "daemon/server.h"
+#include "daemon/sources.h"
 #include "daemon/spec.h"
 #include "daemon/store.h"
 
@@ -21,6 +22,7 @@ struct api {
     struct catalog *catalog;
     struct store *store;
     struct sched *sched;
+    struct sources *sources;
     struct spec_context spec;
     bool own_socket; /* of server_options */
 
@@ -78,6 +80,13 @@ const char *api_plugin_name(const char *plugin_id);
 char *api_plugin_provider(const char *plugin_id);
 /* "inline::basic", "remote::openai"; free() it. */
 char *api_provider_type(const struct api *api, const struct plugin *plugin);
+
+/* Has the data set fetched, where that must be, and calls then with it: at once, or later.
+ * ds NULL: it cannot be had, err says why, which may be that the caller has hung up.  The
+ * answer is for then to give. */
+typedef void api_dataset_fn(void *arg, const struct dataset *ds, const struct err *err);
+void api_with_dataset(struct request *rq, const struct dataset *ds, api_dataset_fn *then,
+                      void *arg);
 
 /* Answers later with what done of sched_call gives; gives it up when the caller hangs up. */
 void api_call(struct request *rq, json_object *spec /* taken */, struct str rows,

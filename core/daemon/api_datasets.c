@@ -257,6 +257,27 @@ api_delete_dataset(struct request *rq)
         catalog_delete_dataset(rq->api->catalog, rq->params[0], api_done_nothing, rq);
 }
 
+static void
+start_iterrows(void *arg, const struct dataset *ds, const struct err *err)
+{
+    struct request *rq = arg;
+    struct err why;
+    if (ds == NULL) {
+        request_fail(rq, err);
+        return;
+    }
+    struct dump *d = dump_new(rq, DUMP_ITERROWS, 1);
+    d->ids[d->n++] = xstrdup(ds->id);
+    if (open_page(d, ds, json_get_int(rq->query, "start_index", 0),
+                  json_get_int(rq->query, "limit", -1), &why) < 0) {
+        dump_close(d);
+        request_fail(rq, &why);
+        return;
+    }
+    text_puts(&d->text, "{\"data\":[");
+    request_stream(rq, &dump_source, d);
+}
+
 void
 api_iterrows(struct request *rq)
 {
@@ -268,15 +289,5 @@ api_iterrows(struct request *rq)
                  rq->params[0]);
         return;
     }
-    struct err err;
-    struct dump *d = dump_new(rq, DUMP_ITERROWS, 1);
-    d->ids[d->n++] = xstrdup(ds->id);
-    if (open_page(d, ds, json_get_int(rq->query, "start_index", 0),
-                  json_get_int(rq->query, "limit", -1), &err) < 0) {
-        dump_close(d);
-        request_fail(rq, &err);
-        return;
-    }
-    text_puts(&d->text, "{\"data\":[");
-    request_stream(rq, &dump_source, d);
+    api_with_dataset(rq, ds, start_iterrows, rq);
 }

@@ -16,12 +16,14 @@ struct run {
     int64_t job;
     int wait_ms;
     struct sched_waiter *waiter;
+    json_object *spec; /* until the job is submitted */
 };
 
 static void
 run_free(struct run *run)
 {
     api_release(run->api);
+    json_object_put(run->spec);
     free(run);
 }
 
@@ -112,7 +114,7 @@ wait_wanted(struct request *rq)
 /* Everything that can be wrong is found before a job is made. */
 static int
 prepare(struct request *rq, const struct benchmark *b, json_object **ret_spec,
-        struct dataset_snapshot *ret_snapshot, struct err *err)
+        const struct dataset **ret_dataset, struct err *err)
 {
     const struct api *api = rq->api;
     const struct dataset *ds = catalog_dataset(api->catalog, b->dataset_id);
@@ -126,10 +128,35 @@ prepare(struct request *rq, const struct benchmark *b, json_object **ret_spec,
     if (spec_of_eval(&api->spec, json_get(rq->in, "benchmark_config"), b->scoring_functions,
                      b->metadata, false, &spec, err) < 0)
         return -1;
-    if (dataset_open(api->conf, api->store, ds, ret_snapshot, err) < 0)
-        return -1;
     *ret_spec = TAKE(spec);
+    *ret_dataset = ds;
     return 0;
+}
+
+static void
+submit(void *arg, const struct dataset *ds, const struct err *err)
+{
+    struct run *run = arg;
+    struct request *rq = run->rq;
+    struct api *api = run->api;
+    struct dataset_snapshot snapshot;
+    struct err why;
+    const struct benchmark *b =
+        ds != NULL ? catalog_benchmark(api->catalog, rq->params[0]) : NULL;
+    if (ds != NULL && (b == NULL || strcmp(b->dataset_id, ds->id) != 0)) {
+        err_set(&why, ERR_CONFLICT, "benchmark '%.200s' has changed while its data set was "
+                "fetched", rq->params[0]);
+        err = &why;
+    } else if (ds != NULL
+               && dataset_open(api->conf, api->store, ds, &snapshot, &why) < 0) {
+        err = &why;
+    }
+    if (err != NULL) {
+        run_free(run);
+        request_fail(rq, err);
+        return;
+    }
+    sched_submit(api->sched, b->id, rq->uid, TAKE(run->spec), &snapshot, on_created, run);
 }
 
 void
@@ -147,18 +174,18 @@ api_run_eval(struct request *rq)
 
     struct err err;
     json_object *spec = NULL;
-    struct dataset_snapshot snapshot;
-    if (running < 0 && prepare(rq, b, &spec, &snapshot, &err) < 0) {
+    const struct dataset *ds = NULL;
+    if (running < 0 && prepare(rq, b, &spec, &ds, &err) < 0) {
         request_fail(rq, &err);
         return;
     }
     struct run *run = xcalloc(1, sizeof *run);
     *run = (struct run){ .rq = rq, .api = api_hold(api), .key = key, .job = running,
-                         .wait_ms = wait_wanted(rq) };
+                         .wait_ms = wait_wanted(rq), .spec = spec };
     if (running >= 0)
         wait_for_job(run);
     else
-        sched_submit(api->sched, b->id, rq->uid, spec, &snapshot, on_created, run);
+        api_with_dataset(rq, ds, submit, run);
 }
 
 void

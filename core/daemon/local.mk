@@ -19,12 +19,13 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/page.c \
 	%D%/plugins.c %D%/plugins.h \
 	%D%/probe.c %D%/probe.h \
+	%D%/pull.c %D%/pull.h \
 	%D%/record.c %D%/record.h \
 	%D%/rowsfile.c %D%/rowsfile.h \
 	%D%/runner.c %D%/runner.h \
 	%D%/sched.c %D%/sched.h %D%/sched_impl.h \
 	%D%/sd.c %D%/sd.h \
-	%D%/sources.h \
+	%D%/sources.c %D%/sources.h \
 	%D%/spec.c %D%/spec.h \
 	%D%/sqlite.h \
 	%D%/store.c %D%/store.h %D%/store_impl.h \

@@ -731,6 +731,12 @@ sched_new(const struct sched_options *o, struct err *err)
     return s;
 }
 
+const struct runner_context *
+sched_runners(const struct sched *s)
+{
+    return &s->runners;
+}
+
 void
 sched_reconfigure(struct sched *s)
 {

@@ -86,6 +86,9 @@ struct sched_options {
 };
 /* Starts the gateway, reads the jobs, and takes up those that were in progress. */
 struct sched *sched_new(const struct sched_options *o, struct err *err);
+/* For others that start runners, until sched_stop(). */
+struct runner_context;
+const struct runner_context *sched_runners(const struct sched *s);
 /* The configuration has changed: new jobs and calls, and the gateway, go by it. */
 void sched_reconfigure(struct sched *s);
 /* Parks every job, ends runners and gateway in order, then calls done.  New work is refused

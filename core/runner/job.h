@@ -43,6 +43,9 @@ struct job {
     int data_fd;
     const _Atomic bool *stop; /* becomes true: long work on the data set is of no use */
 
+    char *source_id, *source_uri, *source_params; /* mode "source"; else NULL */
+    struct instance source;
+
     uint32_t epochs;
     uint64_t seed;
     bool fail;         /* on_error */

@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/librunner.a
 	%D%/row.c %D%/row.h \
 	%D%/runner.c %D%/runner.h \
 	%D%/sandbox.c %D%/sandbox.h \
+	%D%/source.c %D%/source.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/task.c %D%/task.h \
 	%D%/watch.c %D%/watch.h \
