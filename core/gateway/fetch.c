@@ -15,6 +15,7 @@
 #define SHOWN       300        /* bytes of a URL in a message */
 #define PAGE_MAX    (1u << 20) /* of an answer that is no document: its page is not kept */
 #define TIMEOUT_MAX (24 * 3600 * 1000)
+#define NEARLY_NS   100000000 /* libcurl counts in milliseconds, and stalls in seconds */
 
 struct fetch {
     struct fetch *next, **link_to_this;
@@ -276,8 +277,8 @@ fail(struct fetch *f, int status, enum exchange_end end, const char *reason)
                 "%.*s: the server answered with status %d", SHOWN, f->url, status);
     else if (end == EXCHANGE_TIMEOUT)
         err_set(&err, ERR_TIMEOUT, "%.*s: %s", SHOWN, f->url,
-                time_mono_ns() < f->deadline_ns ? "the server has stopped sending"
-                                                : "takes longer than it may");
+                time_mono_ns() < f->deadline_ns - NEARLY_NS
+                    ? "the server has stopped sending" : "takes longer than it may");
     else
         err_set(&err, late ? ERR_TIMEOUT : ERR_REMOTE, "%.*s: %s", SHOWN, f->url, reason);
     fetch_end(f, NULL, &err);

@@ -45,6 +45,12 @@ tests_plugins_slow_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
 tests_plugins_slow_la_CFLAGS = $(CFLAGS_PLUGIN)
 tests_plugins_slow_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
 
+check_LTLIBRARIES += %D%/source.la
+tests_plugins_source_la_SOURCES = %D%/source.c
+tests_plugins_source_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
+tests_plugins_source_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_plugins_source_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
+
 check_LTLIBRARIES += %D%/broken/bad-schema.la
 tests_plugins_broken_bad_schema_la_SOURCES = %D%/broken/bad-schema.c
 tests_plugins_broken_bad_schema_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
