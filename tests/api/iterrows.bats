@@ -116,7 +116,7 @@ iterates_not() {
         iterates_not "/srv/$name" 'Invalid value: Unsupported file type: /srv/'
     done
     put_uri web http://example.invalid/x.csv
-    answers 501 "$(error_body 'Not implemented: http://example.invalid/x.csv: remote data sets are not supported by this version of evald')" \
+    answers 400 "$(error_body 'Invalid value: http://example.invalid/x.csv: nothing is fetched from http://example.invalid:80: evald.conf does not name it in dataset.hosts')" \
         GET /v1beta/datasetio/iterrows/web
 }
 

@@ -145,3 +145,15 @@ TESTS += %D%/sched.t
 tests_unit_sched_t_SOURCES = %D%/test-sched.c
 tests_unit_sched_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
 tests_unit_sched_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/url.t
+TESTS += %D%/url.t
+tests_unit_url_t_SOURCES = %D%/test-url.c core/daemon/url.c
+tests_unit_url_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_url_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/sources.t
+TESTS += %D%/sources.t
+tests_unit_sources_t_SOURCES = %D%/test-sources.c core/daemon/sources.c core/daemon/url.c core/daemon/worker.c
+tests_unit_sources_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_sources_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(EV_LIBS) -lm

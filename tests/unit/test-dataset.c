@@ -140,8 +140,8 @@ test_paths(void)
     refuses("lsfs://x", ERR_INVALID, "Unsupported file type: lsfs://x");
     refuses("x.xlsx", ERR_INVALID, "Unsupported file type: x.xlsx");
     refuses("rel/x.csv", ERR_INVALID, "rel/x.csv: not an absolute path");
-    refuses("http://h/x.csv", ERR_NOTSUP, "http://h/x.csv: remote data sets are not supported");
-    refuses("https://h/x.csv", ERR_NOTSUP, "remote data sets are not supported");
+    refuses("http://h/x.csv", ERR_CONFLICT, "http://h/x.csv: was registered anew while it was");
+    refuses("HTTPS://h/x.csv", ERR_CONFLICT, "was registered anew while it was fetched");
     refuses("file://other/x.csv", ERR_INVALID, "names an absolute path of this host");
     refuses("file:///x.csv?y.csv", ERR_INVALID, "no query or fragment");
     refuses("file:///a%00b.csv", ERR_INVALID, "holds a NUL byte");
