@@ -112,7 +112,8 @@ api_plugin_provider(const char *plugin_id)
                           : xstrdup(plugin_id);
 }
 
-/* An adapter is remote when a model of the configuration reaches a server through it. */
+/* An adapter is remote when a model of the configuration reaches a server through it, a source
+ * when it has a server. */
 char *
 api_provider_type(const struct api *api, const struct plugin *plugin)
 {
@@ -120,7 +121,8 @@ api_provider_type(const struct api *api, const struct plugin *plugin)
         CLEANUP_FREE char *provider = api_plugin_provider(plugin->id);
         return xasprintf("inline::%s", provider);
     }
-    const char *place = "inline";
+    const struct conf_source *source = conf_find_source(api->conf, plugin->id);
+    const char *place = source != NULL && source->base_url != NULL ? "remote" : "inline";
     for (size_t i = 0; i < api->conf->n_models; i++)
         if (strcmp(api->conf->models[i].adapter, plugin->id) == 0
             && api->conf->models[i].base_url != NULL)

@@ -582,7 +582,7 @@ add_source(struct conf *c, const char *id, const char *base_url)
     return s;
 }
 
-/* One that is there already, by default or in the file, is changed. */
+/* One that is there by default is changed. */
 static int
 read_source(struct reader *r, config_setting_t *s)
 {
@@ -607,6 +607,9 @@ read_source(struct reader *r, config_setting_t *s)
     struct conf_source *known = (struct conf_source *)conf_find_source(r->conf, id);
     if (known == NULL)
         known = add_source(r->conf, id, NULL);
+    if (known->given)
+        return bad(r, s, "id", "a source before has the id \"%s\"", id);
+    known->given = true;
     if (read_members(r, s, keys, ARRAY_LEN(keys), known) < 0)
         return -1;
     if (known->key_file != NULL && known->base_url == NULL)

@@ -32,6 +32,7 @@ struct conf_source {
     int max_in_flight;   /* default 4 */
     int timeout_ms;      /* of one exchange; default 60000 */
     int max_attempts;    /* default 4 */
+    bool given;          /* in the file, not by default */
 };
 
 struct conf {

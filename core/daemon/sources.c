@@ -105,7 +105,7 @@ fetch_end(struct fetch *f, const struct err *err)
         s->running--;
     f->state = ENDED; /* nobody joins it, nobody gives it up */
     if (err != NULL)
-        log_info("data set cannot be fetched id=%s: %s", f->id, err->text);
+        log_info("data set cannot be fetched id=%s error=%s", f->id, err_code_name(err->code));
     while (f->waits != NULL) {
         struct sources_wait *w = f->waits;
         sources_ready_fn *ready = w->ready;

@@ -419,7 +419,7 @@ in_background() {
     wait_for waiting
     stop_evald KILL
     stop_servers
-    start_server model
+    start_server another
     # shellcheck disable=SC2059
     start_evald "$(printf "$CONFIG" "")$(models "$(model m "$SERVER_URL")")"
     answers 204 "" DELETE /v1beta/datasets/d

@@ -63,7 +63,10 @@ test_whole(void)
     CLEANUP_FREE char *text = xasprintf(
         "socket    = { path = \"/run/x.sock\"; mode = \"0600\"; group = \"root\"; };\n"
         "state_dir = \"/var/x/\";\n"
-        "dataset   = { roots = [ \"/srv/evals/\", \"/\" ]; hosts = [ \"https://data.example.org\" ]; };\n"
+        "dataset   = { roots = [ \"/srv/evals/\", \"/\" ]; hosts = [ \"https://data.example.org\" ];\n"
+        "  max_fetch_bytes = 10000000000L; fetch_timeout_ms = 5000; fetch_stall_ms = 2000; };\n"
+        "sources = ( { id = \"source::huggingface\"; max_in_flight = 2; },\n"
+        "  { id = \"source::x\"; base_url = \"http://x:1/y\"; params = { page = 7; }; } );\n"
         "plugins   = { path = ( \"/conf/plugins\" ); };\n"
         "roles     = { judge = \"m1\"; };\n"
         "models = (\n"
@@ -90,6 +93,17 @@ test_whole(void)
     is_str(c->dataset_roots[0], "/srv/evals", "dataset.roots");
     is_str(c->dataset_roots[1], "/", "the root itself keeps its slash");
     is_str(c->dataset_hosts[0], "https://data.example.org", "dataset.hosts");
+    is_int(c->max_fetch_bytes, 10000000000, "dataset.max_fetch_bytes");
+    is_int(c->fetch_timeout_ms, 5000, "dataset.fetch_timeout_ms");
+    is_int(c->fetch_stall_ms, 2000, "dataset.fetch_stall_ms");
+    const struct conf_source *hub = conf_find_source(c, "source::huggingface");
+    const struct conf_source *x = conf_find_source(c, "source::x");
+    is_int(c->n_sources, 2, "sources");
+    is_str(hub->base_url, "https://datasets-server.huggingface.co", "the hub where it is");
+    is_int(hub->max_in_flight, 2, "its max_in_flight");
+    is_str(x->base_url, "http://x:1/y", "another one's base_url");
+    is_int(json_get_int(x->params, "page", 0), 7, "and params");
+    is_int(x->max_attempts, 4, "and what is not given");
     is_str(c->plugin_paths[0], "/conf/plugins", "configured plugins first");
     is_str(c->plugin_paths[1], "/env/one", "then those of the environment");
     is_str(c->plugin_paths[2], "/env/two", "all of them");
@@ -153,6 +167,12 @@ test_wrong(void)
             "evald.conf:1: dataset.roots: must be a list, not a string");
     refused("dataset = { roots = [ \"/srv\",\n\"x\" ]; };",
             "evald.conf:2: dataset.roots[1]: must be an absolute path, not \"x\"");
+    refused("sources = ( { id = \"source::x\"; }, { id = \"source::x\"; } );",
+            "evald.conf:1: sources[1].id: a source before has the id \"source::x\"");
+    refused("sources = ( { id = \"x\"; } );", "evald.conf:1: sources[0].id: \"x\" is no plugin id "
+            "such as \"source::huggingface\"");
+    refused("dataset = { fetch_stall_ms = 999; };", "evald.conf:1: dataset.fetch_stall_ms: must "
+            "be between 1000 and 86400000, not 999");
     refused("dataset = { hosts = [ \"https://x/y\" ]; };", "evald.conf:1: dataset.hosts[0]: "
             "\"https://x/y\" must be scheme and host alone");
     refused("log_level = \"loud\";", "evald.conf:1: log_level: must be error, warning, info or "
