@@ -459,7 +459,8 @@ gate_fetch(struct gate *g, const struct gate_order *o, int fd, gate_fetched_fn *
     json_add_int(head, "timeout_ms", o->timeout_ms);
     json_add_int(head, "stall_ms", o->stall_ms);
     json_put(&f->head, head);
-    if (g->link == NULL || fetch_send(f, err) == 0) /* the next gateway is told when it starts */
+    if (g->link == NULL /* the next gateway is told when it starts */
+        || fetch_send(f, err) == 0)
         return f;
     fetch_free(f);
     return NULL;

@@ -460,10 +460,12 @@ job_head(const struct runner_job *job, bool call, json_object *plugins)
     json_add(head, "dataset", dataset);
     static const char *const members[] = {
         "epochs", "seed", "on_error", "candidate", "models", "roles", "functions", "window",
-        "window_bytes", "max_attempts", "plugin_timeout_ms", "ask_timeout_ms", "source",
+        "window_bytes", "max_attempts", "plugin_timeout_ms", "ask_timeout_ms",
     };
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
         json_add(head, members[i], json_object_get(json_get(job->spec, members[i])));
+    if (json_has(job->spec, "source"))
+        json_add(head, "source", json_object_get(json_get(job->spec, "source")));
     json_add_bool(head, "resume", job->resume);
     json_add(head, "suspects", job->suspects ? json_object_get(job->suspects)
                                              : json_object_new_array());

@@ -372,7 +372,8 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
         return;
     }
     struct stat st;
-    bool nameless = ds->uri == NULL || j->data.own_file != NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
+    bool nameless = ds->uri == NULL || j->data.own_file != NULL
+                    || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
     if (ds->uri == NULL)
         snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
     else if (j->data.own_file != NULL)

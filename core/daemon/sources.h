@@ -2,7 +2,9 @@
  *
  * A uri that is no file and no data: URL (http, https, and what SOURCE plugins know) is
  * fetched when its rows are first needed, and kept below STATE/datasets/ by the hash of its
- * content; the catalogue says which.  Another registration is fetched anew.  Loop thread only. */
+ * content; the catalogue says which.  Another registration is fetched anew.
+ *
+ * Loop thread only. */
 #ifndef EVALD_SOURCES_H
 #define EVALD_SOURCES_H
 

@@ -188,6 +188,20 @@ check_type(struct fetch *f, const struct exchange *x)
                    n > 0 ? type.ptr : "");
 }
 
+/* A length that is given counts before so much has come; unpacked it is no less. */
+static bool
+says_too_large(const struct fetch *f, const struct exchange *x)
+{
+    struct str length = exchange_header(x, STR("content-length"));
+    int64_t n = 0;
+    for (size_t i = 0; i < length.len && i < 18; i++) { /* libcurl takes nothing but digits */
+        if (length.ptr[i] < '0' || length.ptr[i] > '9')
+            return false;
+        n = n * 10 + (length.ptr[i] - '0');
+    }
+    return n > f->max;
+}
+
 static bool
 on_bytes(void *arg, struct exchange *x, struct str bytes)
 {
@@ -200,7 +214,7 @@ on_bytes(void *arg, struct exchange *x, struct str bytes)
     }
     if (f->size == 0 && check_type(f, x) < 0)
         return false;
-    if ((int64_t)bytes.len > f->max - f->size) {
+    if ((int64_t)bytes.len > f->max - f->size || (f->size == 0 && says_too_large(f, x))) {
         err_set(&f->err, ERR_INVALID, "%.*s: larger than the %lld bytes that are fetched",
                 SHOWN, f->url, (long long)f->max);
         return false;

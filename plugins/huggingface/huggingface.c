@@ -74,7 +74,7 @@ read_query(struct evald_call *c, const char *at, const char *end, struct place *
         stop = stop != NULL ? stop : end;
         const char *eq = memchr(at, '=', (size_t)(stop - at));
         struct evald_str key = decode(c, slice(at, eq != NULL ? eq : stop));
-        struct evald_str value = decode(c, eq != NULL ? slice(eq + 1, stop) : slice(stop, stop));
+        struct evald_str value = decode(c, slice(eq != NULL ? eq + 1 : stop, stop));
         struct evald_str *to = is(key, "split") ? &p->split
                                : is(key, "name") ? &p->config : NULL;
         if (to == NULL && key.len > 0)

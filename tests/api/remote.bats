@@ -426,3 +426,35 @@ in_background() {
     job_ends b "$JOB" completed
     contains "$(job_result b "$JOB")" '"accuracy":1.0'
 }
+
+@test "registering anew on v1 fetches anew, and what was is taken away" {
+    with
+    register() {
+        posts 200 "{\"identifier\":\"d\",\"provider_resource_id\":\"d\",\"provider_id\":\"localfs\",\"type\":\"dataset\",\"purpose\":\"eval/messages-answer\",\"source\":{\"type\":\"uri\",\"uri\":\"$DATA_URL/two.csv\"},\"metadata\":{}}" \
+            /v1/datasets "{\"purpose\":\"eval/messages-answer\",\"dataset_id\":\"d\",\"source\":{\"type\":\"uri\",\"uri\":\"$DATA_URL/two.csv\"}}"
+    }
+    register
+    has_rows d "$ROWS_CSV"
+    printf 'id\nnew\n' >"$FILES/two.csv"
+    register
+    has_rows d '{"id":"new"}'
+    seen /two.csv 2
+    one_file() { [ "$(files)" = "$(hash_of "$FILES/two.csv").csv" ]; }
+    wait_for one_file
+}
+
+@test "what a crash has left is taken away at start, and nothing else" {
+    with
+    put_uri d "$DATA_URL/two.csv"
+    has_rows d "$ROWS_CSV"
+    stop_evald
+    zeros=0000000000000000000000000000000000000000000000000000000000000000
+    : >"$EVALD_STATE/datasets/$zeros.csv"
+    : >"$EVALD_STATE/datasets/00000000-0000-4000-8000-000000000000.part"
+    : >"$EVALD_STATE/datasets/notes.csv"
+    start_evald
+    run files
+    [ "$output" = "$(printf '%s.csv\nnotes.csv' "$(hash_of "$FILES/two.csv")")" ]
+    has_rows d "$ROWS_CSV"
+    seen /two.csv 1
+}

@@ -15,3 +15,14 @@ tests_fuzz_json_fuzz_SOURCES = %D%/json.c
 tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/url.t
+EXTRA_PROGRAMS += %D%/url-fuzz
+TESTS += %D%/url.t
+tests_fuzz_url_t_SOURCES = %D%/url.c core/daemon/url.c $(FUZZ_REPLAY)
+tests_fuzz_url_t_CPPFLAGS = $(CPPFLAGS_FUZZ) $(CURL_CFLAGS)
+tests_fuzz_url_t_LDADD = $(COMMON_LIB) $(CURL_LIBS) -lm
+tests_fuzz_url_fuzz_SOURCES = %D%/url.c core/daemon/url.c
+tests_fuzz_url_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) $(CURL_CFLAGS)
+tests_fuzz_url_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_url_fuzz_LDADD = $(COMMON_LIB) $(CURL_LIBS) -lm
