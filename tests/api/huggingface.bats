@@ -69,6 +69,7 @@ HUB=huggingface://datasets/org
     put_uri d "$HUB/plain?split=test"
     [ "$(count_of hub requests)" = 0 ]
     contains "$(evald_get /v1beta/datasets/d)" '"provider_id":"huggingface"'
+    contains "$(evald_get /v1/providers/huggingface)" '"api":"datasetio","provider_id":"huggingface","provider_type":"remote::huggingface"'
     has_hub_rows d 250
     has_hub_rows d 250
     [ "$(count_of hub requests)" = 4 ]
