@@ -10,6 +10,7 @@
 #define EVALD_STORE_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -49,6 +50,9 @@ struct job_row {
     uid_t owner;
     int64_t created_unix_ms, started_unix_ms, ended_unix_ms;
     int64_t rows_done, rows_total, rows_failed;
+    bool paused;    /* not to be taken up */
+    bool retry;     /* its errors are to be removed before it goes on */
+    int64_t parent; /* whose generations it scores; -1: it has its own */
 };
 typedef void job_row_fn(void *arg, const struct job_row *row);
 /* At start, before the loop: all jobs in the order of id. */
