@@ -28,7 +28,8 @@
  *         "functions":[{"id":ID,"plugin":PLUGIN,"params":{...},
  *                       "aggregation_functions":[NAME,...]},...],
  *         "window":ROWS,"window_bytes":N,"max_attempts":N,"plugin_timeout_ms":N,
- *         "ask_timeout_ms":N,"resume":BOOL,"suspects":[AT,...],"quarantine":[PLUGIN,...]}
+ *         "ask_timeout_ms":N,"rescored":BOOL,"resume":BOOL,"suspects":[AT,...],
+ *         "quarantine":[PLUGIN,...]}
  *        Descriptors, in this order: one for each element of plugins whose file is not
  *        null (F counts from 0), the data set, the breadcrumb page (crumb.h) and, with the
  *        first JOB of a process, the gateway link.  A call runner keeps its plugins: a
@@ -36,6 +37,8 @@
  *        "functions" in the order of results; phase 0 is the candidate, phase i+1 is
  *        functions[i].  "sampling" has the model document's members (temperature, top_p,
  *        top_k, max_tokens, repetition_penalty, stop); absent ones are absent.
+ *        "rescored": the journal holds the generations of another job, and there is no
+ *        candidate; a row without one is an error of the candidate, for every scorer.
  *        "suspects": rows that were under way at a death that nobody could be charged with,
  *        ascending; each is run alone, with nothing else in flight.
  *        "quarantine": plugins whose phases are errors without being called; nor is their

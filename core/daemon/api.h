@@ -53,6 +53,24 @@ api_handler api_run_eval, api_evaluate_rows;
 api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
     api_list_benchmark_jobs;
 
+/* api_control.c */
+api_handler api_job_pause, api_job_resume, api_job_retry, api_job_rescore;
+
+/* ---- waiting for a job, api_wait.c ---- */
+
+/* Answers by how, once the job has ended or is paused, or the time is over; 0: at once.  Drops
+ * the request when nobody is left to hear it. */
+typedef void api_answer_fn(struct request *rq, const struct job_info *job);
+void api_wait_job(struct request *rq, struct api *api, int64_t job, int wait_ms,
+                  api_answer_fn *how);
+/* The plain Job. */
+api_answer_fn api_answer_job;
+/* The same, but for a failed job its error. */
+api_answer_fn api_answer_run;
+/* How long a request that makes a job is to wait for it: its Prefer header, which is answered,
+ * else run_eval_wait_ms. */
+int api_wait_wanted(struct request *rq);
+
 /* ---- shared by them, api.c ---- */
 
 /* request_fail with ERR_code and a text. */

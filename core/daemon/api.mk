@@ -2,12 +2,14 @@ API_SOURCES = \
 	%D%/access.c %D%/access.h \
 	%D%/api.c %D%/api.h \
 	%D%/api_benchmarks.c \
+	%D%/api_control.c \
 	%D%/api_datasets.c \
 	%D%/api_eval.c \
 	%D%/api_inspect.c \
 	%D%/api_jobs.c \
 	%D%/api_models.c \
 	%D%/api_scoring.c \
+	%D%/api_wait.c \
 	%D%/exchange.h \
 	%D%/prefer.c %D%/prefer.h \
 	%D%/request.c %D%/request.h \

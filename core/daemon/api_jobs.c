@@ -49,12 +49,8 @@ void
 api_job_status(struct request *rq)
 {
     const struct job_info *job = api_named_job(rq);
-    if (job == NULL)
-        return;
-    struct text t = TEXT_INIT;
-    text_putf(&t, "{\"job_id\":\"%" PRId64 "\",\"status\":\"%s\"}", job->id,
-              job_state_name(job->state));
-    request_reply(rq, 200, &t);
+    if (job != NULL)
+        api_answer_job(rq, job);
 }
 
 void
@@ -162,6 +158,9 @@ job_object(const struct job_info *job)
              job->rows_total >= 0 ? json_object_new_int64(job->rows_total) : NULL);
     json_add_int(o, "rows_failed", job->rows_failed);
     json_add_str(o, "error", job->error);
+    json_add_bool(o, "paused", job->paused);
+    snprintf(id, sizeof id, "%" PRId64, job->parent);
+    json_add_str(o, "parent_job_id", job->parent >= 0 ? id : NULL);
     return o;
 }
 

@@ -43,6 +43,12 @@ snapshot(int fd, enum rows_format format, int64_t size, const char *name, char *
 
 /* ---- rows ---- */
 
+static char *
+rows_fingerprint(const struct dataset *ds, int64_t bytes)
+{
+    return xasprintf("rows:%s:%jd", ds->rows_file, (intmax_t)bytes);
+}
+
 static int
 open_rows(struct store *store, const struct dataset *ds, struct dataset_snapshot *ret,
           struct err *err)
@@ -56,7 +62,7 @@ open_rows(struct store *store, const struct dataset *ds, struct dataset_snapshot
         return err_set(err, ERR_IO, "data set '%s': its rows are damaged: %s holds %jd of %jd "
                        "bytes", ds->id, path, (intmax_t)st.st_size, (intmax_t)ds->rows_bytes);
     *ret = snapshot(TAKE_FD(fd), ROWS_JSONL, ds->rows_bytes, ds->id,
-                    xasprintf("rows:%s:%jd", ds->rows_file, (intmax_t)ds->rows_bytes));
+                    rows_fingerprint(ds, ds->rows_bytes));
     return 0;
 }
 
@@ -362,4 +368,25 @@ dataset_open(const struct conf *conf, struct store *store, const struct dataset 
     if (strstr(uri, "://") == NULL && source_of_name(uri) != SOURCE_NONE)
         return bad_uri(err, uri, "not an absolute path");
     return err_set(err, ERR_INVALID, "Unsupported file type: %.*s", URI_SHOWN, uri);
+}
+
+int
+dataset_open_again(const struct conf *conf, struct store *store, const struct dataset *ds,
+                   const char *fingerprint, int64_t size, struct dataset_snapshot *ret,
+                   struct err *err)
+{
+    struct dataset_snapshot now;
+    if (dataset_open(conf, store, ds, &now, err) < 0)
+        return -1;
+    if (ds->uri == NULL && now.size > size) { /* a file of rows only grows */
+        now.size = size;
+        free(now.fingerprint);
+        now.fingerprint = rows_fingerprint(ds, size);
+    }
+    if (strcmp(now.fingerprint, fingerprint) != 0) {
+        dataset_snapshot_fini(&now);
+        return err_set(err, ERR_INVALID, "data set '%.200s' has changed", ds->id);
+    }
+    *ret = now;
+    return 0;
 }

@@ -26,6 +26,12 @@ void dataset_snapshot_fini(struct dataset_snapshot *s);
 int dataset_open(const struct conf *conf, struct store *store, const struct dataset *ds,
                  struct dataset_snapshot *ret, struct err *err);
 
+/* The same for who opened it before: as it was then, of that fingerprint and size, though rows
+ * may have been added since.  ERR_INVALID when it is another one now. */
+int dataset_open_again(const struct conf *conf, struct store *store, const struct dataset *ds,
+                       const char *fingerprint, int64_t size, struct dataset_snapshot *ret,
+                       struct err *err);
+
 /* A page for iterrows: rows [start, start+limit) (limit -1: all), read on the read thread a
  * chunk at a time.  Loop thread; chunk is called on the loop thread with JSON rows separated
  * by commas (no brackets; all chunks together read ROW,ROW,ROW), once for each

@@ -3,7 +3,7 @@
  * jobs/ID.db: "job" (specification, manifest), "generation", "score", "error", "reply",
  * "aggregate", "event".  A row of the data set and its epoch are one number,
  * at = row * epochs + epoch, so that rows are appended in key order.  Records are never
- * overwritten: the first one written for a key stays.
+ * overwritten: the first one written for a key stays, until journal_redo() removes it.
  *
  * Writes run on the store thread in the order of the calls, reads on the read thread with a
  * connection of their own; every callback comes on the loop thread, later. */
@@ -51,6 +51,33 @@ void journal_set(struct journal *j, const char *key, struct str value, store_don
 void journal_event(struct journal *j, const char *kind, struct str json);
 /* Puts all of it into the main file and syncs it. */
 void journal_checkpoint(struct journal *j, store_done_fn *done, void *arg);
+
+/* ---- doing again, journal_edit.c ---- */
+
+enum journal_redo {
+    JOURNAL_REDO_ALL,    /* whatever is in error */
+    JOURNAL_REDO_SCORES, /* but not generations: they are another job's */
+    JOURNAL_REDO_FATAL,  /* what ends a job whose on_error is "fail": not a judge's failure */
+};
+
+/* Removes what is in error, so that it is done again: of a generation in error all of its row
+ * and epoch, else the one score; a judge's failure (score null, metadata.error) is one too.  A
+ * transaction for each few hundred; cut off in between, another call does the rest.  At the end
+ * an event "retried" with the counts (not for FATAL).  Nothing may be appended, nor the journal
+ * closed, before done.  Tokens that were paid stay counted. */
+void journal_redo(struct journal *j, enum journal_redo what, journal_appended_fn *done,
+                  void *arg);
+/* Would journal_redo find something?  Of any journal, opened or not. */
+typedef void journal_found_fn(void *arg, bool found, const struct err *err);
+void journal_find_redo(struct store *s, int64_t id, enum journal_redo what,
+                       journal_found_fn *done, void *arg);
+/* Copies the generations of job from, and their errors, into a journal that has none; their
+ * tokens were paid by that job and count 0 here.  Nothing may write into the journal of from,
+ * nor close j, before done. */
+void journal_copy_generations(struct journal *j, int64_t from, journal_appended_fn *done,
+                              void *arg);
+/* Adds an event to the journal of a job that is not open. */
+void journal_note(struct store *s, int64_t id, const char *kind, struct str json);
 
 /* ---- reading ---- */
 

@@ -8,18 +8,22 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/catalog.c %D%/catalog.h \
 	%D%/child.c %D%/child.h \
 	%D%/conf.c %D%/conf.h \
+	%D%/control.c \
 	%D%/dataset.c %D%/dataset.h \
 	%D%/dataurl.c %D%/dataurl.h \
 	%D%/gate.c %D%/gate.h \
 	%D%/identity.h \
 	%D%/job.c \
+	%D%/jobdata.c \
 	%D%/journal.c %D%/journal.h %D%/journal_impl.h \
+	%D%/journal_edit.c \
 	%D%/journal_read.c \
 	%D%/leftovers.c \
 	%D%/page.c \
 	%D%/plugins.c %D%/plugins.h \
 	%D%/probe.c %D%/probe.h \
 	%D%/record.c %D%/record.h \
+	%D%/rescore.c \
 	%D%/rowsfile.c %D%/rowsfile.h \
 	%D%/runner.c %D%/runner.h \
 	%D%/sched.c %D%/sched.h %D%/sched_impl.h \

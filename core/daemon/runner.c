@@ -447,6 +447,7 @@ job_head(const struct runner_job *job, bool call, json_object *plugins)
     };
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
         json_add(head, members[i], json_object_get(json_get(job->spec, members[i])));
+    json_add_bool(head, "rescored", json_get_bool(job->spec, "rescored", false));
     json_add_bool(head, "resume", job->resume);
     json_add(head, "suspects", job->suspects ? json_object_get(job->suspects)
                                              : json_object_new_array());

@@ -41,8 +41,8 @@ sched_err_code(const char *code)
 
 /* ---- the registry ---- */
 
-static struct job *
-find_job(const struct sched *s, int64_t id)
+struct job *
+sched_find(const struct sched *s, int64_t id)
 {
     size_t lo = 0, hi = s->n_jobs;
     while (lo < hi) {
@@ -58,7 +58,7 @@ find_job(const struct sched *s, int64_t id)
 const struct job_info *
 sched_job(const struct sched *s, int64_t id)
 {
-    const struct job *j = find_job(s, id);
+    const struct job *j = sched_find(s, id);
     return j ? &j->info : NULL;
 }
 
@@ -76,7 +76,7 @@ new_job(struct sched *s, int64_t id, const char *benchmark, uid_t owner)
     j->info.id = id;
     j->info.benchmark = xstrdup(benchmark);
     j->info.owner = owner;
-    j->info.rows_total = -1;
+    j->info.rows_total = j->info.parent = -1;
     j->data.fd = -1;
     snprintf(j->id_text, sizeof j->id_text, "%lld", (long long)id);
     return j;
@@ -117,12 +117,21 @@ runners_for(uint64_t descriptors)
 }
 
 void
+sched_requeue(struct job *j)
+{
+    struct sched *s = j->sched;
+    while (s->first_waiting > 0 && (s->first_waiting >= s->n_jobs
+                                    || s->jobs[s->first_waiting]->info.id > j->info.id))
+        s->first_waiting--;
+}
+
+void
 sched_kick(struct sched *s)
 {
     int max = s->o.conf->max_runners < s->fd_runners ? s->o.conf->max_runners : s->fd_runners;
     for (size_t i = s->first_waiting; i < s->n_jobs && s->running < max && !s->stopping; i++) {
         struct job *j = s->jobs[i];
-        if (j->info.state == JOB_SCHEDULED && !j->ending && j->cancels == 0)
+        if (j->info.state == JOB_SCHEDULED && !j->info.paused && !j->ending && j->cancels == 0)
             job_start(j);
         if (i == s->first_waiting && j->info.state != JOB_SCHEDULED)
             s->first_waiting++;
@@ -130,15 +139,6 @@ sched_kick(struct sched *s)
 }
 
 /* ---- submission ---- */
-
-struct submission {
-    struct job *job;
-    sched_created_fn *created;
-    void *arg;
-    char data_name[40], rows_file[300];
-    struct err err;
-    bool failed;
-};
 
 static json_object *
 manifest_dataset(const struct job *j, const struct dataset *ds)
@@ -204,6 +204,24 @@ make_manifest(const struct job *j, const struct dataset *ds)
     return m;
 }
 
+/* Its generations are as the parent's manifest explains them. */
+static void
+add_parent(json_object *m, const struct job *parent, json_object *parents)
+{
+    static const char *const maps[] = { "plugins", "models" };
+    json_add_str(m, "parent_job_id", parent->id_text);
+    json_object *candidate = json_get(parents, "candidate");
+    json_add(m, "candidate", json_object_get(candidate));
+    const char *id = json_get_str(candidate, "model", "");
+    json_object *model = json_get(json_get(parents, "models"), id);
+    const char *const keys[] = { json_get_str(model, "adapter", ""), id };
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+        json_object *theirs = json_get(json_get(parents, maps[i]), keys[i]);
+        if (theirs != NULL)
+            json_add(json_get(m, maps[i]), keys[i], json_object_get(theirs));
+    }
+}
+
 /* What is needed to open the data again after a restart. */
 static void
 note_dataset(struct job *j, const struct dataset *ds, bool copied)
@@ -218,6 +236,15 @@ note_dataset(struct job *j, const struct dataset *ds, bool copied)
 }
 
 static void
+submission_free(struct submission *sub)
+{
+    if (sub->parent != NULL)
+        sub->parent->copies--;
+    json_object_put(sub->parents_manifest);
+    free(sub);
+}
+
+static void
 submit_failed(struct submission *sub, const struct err *err)
 {
     struct job *j = sub->job;
@@ -228,7 +255,7 @@ submit_failed(struct submission *sub, const struct err *err)
         journal_unlink(s->o.store, j->info.id);
     sub->created(sub->arg, -1, err);
     free_job(j);
-    free(sub);
+    submission_free(sub);
     sched_kick(s); /* it held a place */
     sched_check_stopped(s);
 }
@@ -260,10 +287,30 @@ submit_recorded(void *arg, const struct err *err)
     log_info("job created job=%s benchmark=%s owner=%u", j->id_text, j->info.benchmark,
              (unsigned)j->info.owner);
     sub->created(sub->arg, j->info.id, NULL);
-    free(sub);
+    submission_free(sub);
     sched_kick(s);
     slim_down(j);
     sched_check_stopped(s);
+}
+
+static void
+submit_copied(void *arg, const struct journal_counts *counts, const struct err *err)
+{
+    struct submission *sub = arg;
+    struct job *j = sub->job, *parent = sub->parent;
+    if (err == NULL && counts->generations == 0 && parent->info.state != JOB_COMPLETED) {
+        err_set(&sub->err, ERR_CONFLICT, "Job %s has no generations", parent->id_text);
+        err = &sub->err;
+    }
+    if (err != NULL) {
+        submit_failed(sub, err);
+        return;
+    }
+    j->counts = *counts;
+    j->info.rows_failed = counts->failed;
+    j->resume = true;
+    job_event(j, "rescored", parent->id_text);
+    job_put_row(j, JOB_SCHEDULED, submit_recorded, sub);
 }
 
 static void
@@ -276,43 +323,17 @@ submit_journal(void *arg, struct journal *journal, struct str spec, const struct
         return;
     }
     sub->job->journal = journal;
-    job_put_row(sub->job, JOB_SCHEDULED, submit_recorded, sub);
-}
-
-/* Store thread: the job's own hard link or copy of data that has no name of its own to be found
- * again, so that deleting the data set does not take it from a job that must resume. */
-static int
-keep_data(struct submission *sub)
-{
-    struct job *j = sub->job;
-    int dir = store_dir(j->sched->o.store);
-    unlinkat(dir, sub->data_name, 0);
-    if (sub->rows_file[0] != '\0' && linkat(dir, sub->rows_file, dir, sub->data_name, 0) == 0)
-        return 0;
-    CLEANUP_CLOSE int to = openat(dir, sub->data_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                                  0600);
-    if (to < 0)
-        return err_set(&sub->err, ERR_IO, "%s: %m", sub->data_name);
-    char buf[65536];
-    for (int64_t at = 0; at < j->data.size;) {
-        size_t want = j->data.size - at < (int64_t)sizeof buf ? (size_t)(j->data.size - at)
-                                                              : sizeof buf;
-        ssize_t n = io_pread_full(j->data.fd, buf, want, at);
-        if (n <= 0 || io_write_full(to, buf, (size_t)n) < 0)
-            return err_set(&sub->err, ERR_NOSPACE, "copy of the data set, %s: %m",
-                           sub->data_name);
-        at += n;
-    }
-    if (fsync(to) < 0)
-        return err_set(&sub->err, ERR_IO, "%s: %m", sub->data_name);
-    return 0;
+    if (sub->parent != NULL)
+        journal_copy_generations(journal, sub->parent->info.id, submit_copied, sub);
+    else
+        job_put_row(sub->job, JOB_SCHEDULED, submit_recorded, sub);
 }
 
 static void
 keep_run(void *arg)
 {
     struct submission *sub = arg;
-    sub->failed = keep_data(sub) < 0;
+    sub->failed = job_keep_data(sub->job, sub->rows_file, &sub->err) < 0;
 }
 
 static void
@@ -345,9 +366,9 @@ nothing(void *arg)
     (void)arg;
 }
 
-void
-sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
-             struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg)
+struct submission *
+submission_new(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
+               struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg)
 {
     struct submission *sub = xcalloc(1, sizeof *sub);
     struct job *j = sub->job = new_job(s, s->next_id++, benchmark, owner);
@@ -360,27 +381,49 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
     snapshot->name = snapshot->fingerprint = NULL;
     j->info.created_unix_ms = time_unix_ms();
     s->running++; /* holds sched_stop until it is on disk or refused */
-    const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
-    const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
-    struct worker *w = store_worker(s->o.store);
-    if (ds == NULL || s->stopping) {
-        if (s->stopping)
-            err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
-        else
-            err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
-        worker_run(w, nothing, no_dataset, sub);
-        return;
-    }
+    return sub;
+}
+
+void
+submission_refuse(struct submission *sub)
+{
+    worker_run(store_worker(sub->job->sched->o.store), nothing, no_dataset, sub);
+}
+
+void
+submission_start(struct submission *sub, const struct dataset *ds)
+{
+    struct job *j = sub->job;
     struct stat st;
     bool nameless = ds->uri == NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
-    if (ds->uri == NULL)
+    if (ds->uri == NULL && ds->rows_file != NULL)
         snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
     note_dataset(j, ds, nameless);
     j->manifest = make_manifest(j, ds);
-    worker_run(w, nameless ? keep_run : nothing, submit_kept, sub);
+    if (sub->parent != NULL)
+        add_parent(j->manifest, sub->parent, sub->parents_manifest);
+    worker_run(store_worker(j->sched->o.store), nameless ? keep_run : nothing, submit_kept, sub);
 }
 
-/* ---- waiting, cancelling ---- */
+void
+sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
+             struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg)
+{
+    struct submission *sub =
+        submission_new(s, benchmark, owner, spec, snapshot, created, arg);
+    const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
+    const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
+    if (s->stopping)
+        err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
+    else if (ds == NULL)
+        err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
+    if (ds == NULL || s->stopping)
+        submission_refuse(sub);
+    else
+        submission_start(sub, ds);
+}
+
+/* ---- waiting ---- */
 
 static void
 on_wait_over(struct ev_loop *loop, ev_timer *t, int events)
@@ -397,12 +440,13 @@ on_wait_over(struct ev_loop *loop, ev_timer *t, int events)
 struct sched_waiter *
 sched_wait(struct sched *s, int64_t id, int timeout_ms, sched_wait_fn *done, void *arg)
 {
-    struct job *j = find_job(s, id);
+    struct job *j = sched_find(s, id);
     struct sched_waiter *w = xcalloc(1, sizeof *w);
     w->sched = s;
     w->done = done;
     w->arg = arg;
-    bool over = j == NULL || j->info.state >= JOB_COMPLETED || s->stopping;
+    bool over = j == NULL || j->info.state >= JOB_COMPLETED || s->stopping
+        || (j->info.state == JOB_SCHEDULED && j->info.paused);
     if (!over) {
         w->next = j->waiters;
         w->link_to_this = &j->waiters;
@@ -428,80 +472,6 @@ sched_unwait(struct sched_waiter *w)
             w->next->link_to_this = w->link_to_this;
     }
     free(w);
-}
-
-struct cancel {
-    struct job *job;
-    store_done_fn *done;
-    void *arg;
-    struct err err;
-    bool refused;
-};
-
-static void
-cancel_answer(void *arg)
-{
-    struct cancel *c = arg;
-    c->done(c->arg, c->refused ? &c->err : NULL);
-    free(c);
-}
-
-static void
-cancel_recorded(void *arg, const struct err *err)
-{
-    struct cancel *c = arg;
-    struct job *j = c->job;
-    j->cancels--;
-    if (err != NULL) {
-        if (j->info.state < JOB_COMPLETED && !j->ending)
-            j->info.ended_unix_ms = 0;
-        c->done(c->arg, err);
-        free(c);
-        sched_kick(j->sched); /* it may have had its turn meanwhile */
-        return;
-    }
-    if (j->info.state == JOB_SCHEDULED) {
-        j->info.state = JOB_CANCELLED;
-        char name[40];
-        job_data_name(j, name);
-        unlinkat(store_dir(j->sched->o.store), name, 0);
-        job_release(j);
-        job_tell_waiters(j);
-    } else if (j->info.state == JOB_IN_PROGRESS) {
-        job_stop_runner(j, STOP_CANCEL);
-        j->info.state = JOB_CANCELLED;
-        job_tell_waiters(j);
-    }
-    log_info("job cancelled job=%s", j->id_text);
-    c->done(c->arg, NULL);
-    free(c);
-}
-
-void
-sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg)
-{
-    struct job *j = find_job(s, id);
-    struct cancel *c = xcalloc(1, sizeof *c);
-    c->job = j;
-    c->done = done;
-    c->arg = arg;
-    bool over = j != NULL && (j->info.state == JOB_COMPLETED || j->info.state == JOB_FAILED
-                              || (j->ending && j->end_state != JOB_CANCELLED));
-    if (j == NULL || over) {
-        c->refused = true;
-        if (j == NULL)
-            err_set(&c->err, ERR_INVALID, "Job %lld not found", (long long)id);
-        else
-            err_set(&c->err, ERR_CONFLICT, "Job %lld has ended, Status: %s", (long long)id,
-                    job_state_name(j->ending ? j->end_state : j->info.state));
-    }
-    if (c->refused || j->info.state == JOB_CANCELLED || j->ending) {
-        worker_run(store_reader(s->o.store), nothing, cancel_answer, c);
-        return;
-    }
-    j->info.ended_unix_ms = time_unix_ms();
-    j->cancels++;
-    job_put_row(j, JOB_CANCELLED, cancel_recorded, c);
 }
 
 /* ---- detail ---- */
@@ -577,6 +547,10 @@ detail_tell(void *arg, struct str manifest_text, const struct err *err)
         json_add_str(error, "message", j->info.error);
     }
     json_add(o, "error", error);
+    json_add_bool(o, "paused", j->info.paused);
+    char parent[24];
+    snprintf(parent, sizeof parent, "%lld", (long long)j->info.parent);
+    json_add_str(o, "parent_job_id", j->info.parent >= 0 ? parent : NULL);
     json_add(o, "manifest", json_object_get(manifest));
     CLEANUP_TEXT struct text t = TEXT_INIT;
     json_put(&t, o);
@@ -588,7 +562,7 @@ void
 sched_detail(struct sched *s, int64_t id, sched_text_fn *done, void *arg)
 {
     struct detail *d = xmalloc(sizeof *d);
-    *d = (struct detail){ find_job(s, id), done, arg };
+    *d = (struct detail){ sched_find(s, id), done, arg };
     journal_read_value(s->o.store, id, "manifest", detail_tell, d);
 }
 
@@ -684,6 +658,9 @@ load_job(void *arg, const struct job_row *row)
     j->info.rows_done = row->rows_done;
     j->info.rows_total = row->rows_total;
     j->info.rows_failed = row->rows_failed;
+    j->info.paused = row->paused && j->info.state < JOB_COMPLETED;
+    j->info.parent = row->parent;
+    j->retry = row->retry;
     if (row->error != NULL) {
         j->info.error = xstrdup(row->error);
         j->info.error_code = ERR_INTERNAL;

@@ -23,6 +23,8 @@ struct job_info {
     int64_t rows_failed;           /* rows with an error of the candidate or a scorer */
     const char *error;             /* of a failed job, else NULL */
     enum err_code error_code;
+    bool paused;    /* to be left alone until it is resumed; in_progress: as soon as it can be */
+    int64_t parent; /* the job whose generations it scores; -1: it has its own */
 };
 
 /* ---- jobs ---- */
@@ -36,7 +38,8 @@ const struct job_info *sched_job(const struct sched *s, int64_t id); /* NULL: no
 /* In the order of id; i from 0; NULL at the end. */
 const struct job_info *sched_job_at(const struct sched *s, size_t i);
 
-/* Calls done once the job has ended or the time is over.  The waiter can be given up. */
+/* Calls done once the job has ended or is paused, or the time is over.  The waiter can be
+ * given up. */
 struct sched_waiter;
 typedef void sched_wait_fn(void *arg);
 struct sched_waiter *sched_wait(struct sched *s, int64_t id, int timeout_ms,
@@ -46,9 +49,29 @@ void sched_unwait(struct sched_waiter *w); /* done will not be called */
 /* ERR_CONFLICT when the job has completed or failed; success again when it is cancelled. */
 void sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg);
 
+/* The job is to stop as at the end of evald, and to wait for sched_resume, over restarts too.
+ * done: that is on disk and on its way; sched_wait() tells when no runner works on it any more
+ * and its place is free.  A paused job: success.  ERR_CONFLICT when it has ended. */
+void sched_pause(struct sched *s, int64_t id, store_done_fn *done, void *arg);
+/* A paused job goes on from its journal when it is its turn; one that is not paused just goes
+ * on.  ERR_CONFLICT when it has ended. */
+void sched_resume(struct sched *s, int64_t id, store_done_fn *done, void *arg);
+/* A job that has ended goes on from its journal, less what is in error there (journal_redo).
+ * done: it is scheduled again, or there was nothing to be done.  ERR_CONFLICT when it has not
+ * ended, ERR_INVALID when its data are not to be had as they were: then all stays as it is. */
+void sched_retry(struct sched *s, int64_t id, store_done_fn *done, void *arg);
+
+/* What a job was started with; NULL text with err when the journal cannot be read. */
+typedef void sched_text_fn(void *arg, struct str json, const struct err *err);
+void sched_read_spec(struct sched *s, int64_t id, sched_text_fn *done, void *arg);
+/* A new job that scores the generations of an ended one anew.  Takes spec, as spec_of_rescore
+ * makes it.  ERR_CONFLICT when the parent has not ended or has no generations, ERR_INVALID when
+ * its data are not to be had as they were. */
+void sched_rescore(struct sched *s, int64_t parent, uid_t owner, json_object *spec,
+                   sched_created_fn *created, void *arg);
+
 /* GET .../detail: progress, times, counts, usage, manifest.  NULL text with err when the
  * journal cannot be read. */
-typedef void sched_text_fn(void *arg, struct str json, const struct err *err);
 void sched_detail(struct sched *s, int64_t id, sched_text_fn *done, void *arg);
 
 /* The EvaluateResponse of a completed job, streamed out of its journal.  chunk is called

@@ -1,6 +1,6 @@
 /* sched_impl.h - what the scheduler's files share: sched.c (registry, submission, detail),
- * job.c (a job while it runs), blame.c (after a runner's death), leftovers.c (at start),
- * call.c (calls). */
+ * job.c (a job while it runs), jobdata.c (what it reads), control.c (what its owner wants of
+ * it), rescore.c (a job made of another), blame.c (after a runner's death), leftovers.c (at start), call.c (calls). */
 #ifndef EVALD_SCHED_IMPL_H
 #define EVALD_SCHED_IMPL_H
 
@@ -9,7 +9,13 @@
 #include "daemon/runner.h"
 #include "daemon/sched.h"
 
-enum job_stop { STOP_NOT, STOP_CANCEL, STOP_PARK, STOP_FAIL /* the runner broke its word */ };
+enum job_stop {
+    STOP_NOT,
+    STOP_CANCEL,
+    STOP_PARK,  /* for the next evald */
+    STOP_PAUSE, /* for sched_resume */
+    STOP_FAIL,  /* the runner broke its word */
+};
 
 struct sched_waiter {
     struct sched_waiter *next, **link_to_this;
@@ -32,11 +38,17 @@ struct job {
     unsigned run; /* counts the runners it had */
     struct dataset_snapshot data; /* fd -1 when not open */
     bool starting, resume, ready;
+    bool begun; /* it had a runner before */
     int64_t run_start_ns, run_start_rows;
     enum job_stop stop;
     int cancels; /* on their way to the disk: whatever happens now, it ends as cancelled */
+    bool retry;  /* what is in error is to be removed before it goes on */
+    bool busy;   /* ended, and about to be retried */
+    int copies;  /* of its journal that are being made */
+    struct after_end *after_end; /* who waits for its end to be recorded */
+    bool unrecorded; /* ended, but that is not on disk yet */
     ev_timer kill_timer;
-    ev_timer record_timer; /* ended, but that is not on disk yet */
+    ev_timer record_timer; /* while it is unrecorded */
 
     /* records on their way to the journal */
     struct text batch;
@@ -87,6 +99,29 @@ struct sched {
 
 /* Starts what may start. */
 void sched_kick(struct sched *s);
+struct job *sched_find(const struct sched *s, int64_t id); /* NULL: no such job */
+/* A job that had its turn waits for another one. */
+void sched_requeue(struct job *j);
+
+/* A job on its way to the disk; it holds sched_stop.  Taken: spec, snapshot. */
+struct submission {
+    struct job *job;
+    sched_created_fn *created;
+    void *arg;
+    struct job *parent;           /* whose generations it gets, or NULL */
+    json_object *parents_manifest;
+    char data_name[40], rows_file[300];
+    struct err err;
+    bool failed;
+};
+struct submission *submission_new(struct sched *s, const char *benchmark, uid_t owner,
+                                  json_object *spec, struct dataset_snapshot *snapshot,
+                                  sched_created_fn *created, void *arg);
+/* ds: what its data are registered as, of which id, uri and rows_file count.  The specification
+ * says all of it when it is a parent's. */
+void submission_start(struct submission *sub, const struct dataset *ds);
+/* Refuses it with sub->err, later. */
+void submission_refuse(struct submission *sub);
 /* The parts of sched_stop. */
 void sched_check_stopped(struct sched *s);
 
@@ -106,10 +141,37 @@ void job_tell_waiters(struct job *j);
 void job_event(struct job *j, const char *kind, const char *what);
 void job_put_row(struct job *j, enum job_state state, store_done_fn *done, void *arg);
 void job_release(struct job *j); /* frees what only a running job needs */
-/* Name of the private copy or link of a job's data below the state directory. */
-void job_data_name(const struct job *j, char ret[40]);
+enum journal_redo job_redo(const struct job *j); /* what a retry does again */
 
 void job_queue_record(struct job *j, struct str payload); /* of a RECORD */
+
+/* ---- jobdata.c: the data that a job reads ---- */
+
+/* Name of the private copy or link of a job's data below the state directory. */
+void job_data_name(const struct job *j, char ret[40]);
+void job_drop_data(const struct job *j);
+/* Store thread: makes the private copy of data that have no other name to be found again, so
+ * that deleting the data set does not take them from a job that must resume: a hard link to
+ * rows_file, or what j->data reads when that is "". */
+int job_keep_data(const struct job *j, const char *rows_file, struct err *err);
+/* Opens the data of j->spec again, into j->data, and refuses when they are not the same any
+ * more. */
+int job_reopen_data(struct job *j, struct err *err);
+/* The same for one that has ended, or begins with another's data.  Private copies go at the end
+ * of a job, so the data set that they were made of must be there still: then *ret_nameless,
+ * and job_keep_data() is due with rows_file. */
+int job_find_data(struct job *j, bool *ret_nameless, char rows_file[300], struct err *err);
+
+/* ---- control.c: what a job's owner wants of it ---- */
+
+/* Calls fn once nothing works on the job any more: within, or when its end is recorded.
+ * ERR_CONFLICT when it has not ended. */
+struct after_end {
+    struct after_end *next;
+    void (*fn)(struct after_end *a);
+};
+int control_after_end(struct job *j, struct after_end *a, struct err *err);
+void control_tell_ended(struct job *j);
 
 /* ---- blame.c: whom a runner's death is charged to ---- */
 
@@ -118,8 +180,9 @@ void job_queue_record(struct job *j, struct str payload); /* of a RECORD */
 /* Writes the phase down as an error, in the runner's stead; false: there is no such phase. */
 bool blame_charge(struct job *j, const struct runner_charge *c);
 /* A slot that the runner marked is charged.  A death that no slot explains (SIGKILL, memory)
- * makes its rows suspects: each runs alone next time, and one that dies alone is charged. */
-void blame_learn(struct job *j, const struct runner_death *how);
+ * makes its rows suspects: each runs alone next time, and one that dies alone is charged.
+ * true: charges[0] was. */
+bool blame_learn(struct job *j, const struct runner_death *how);
 
 /* ---- leftovers.c ---- */
 

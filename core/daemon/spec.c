@@ -365,6 +365,60 @@ spec_of_eval(const struct spec_context *cx, json_object *config, json_object *fu
     return 0;
 }
 
+/* The parent's roles whose models are still there, overlaid with what was given. */
+static json_object *
+roles_of_rescore(const struct spec_context *cx, json_object *parents, json_object *given,
+                 struct err *err)
+{
+    CLEANUP_JSON json_object *roles = json_object_new_object();
+    json_object *const sources[] = { parents, given };
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (sources[i] == NULL)
+            continue;
+        json_object_object_foreach(sources[i], role, model)
+        {
+            if (i > 0 || need_model(cx, json_object_get_string(model), NULL) != NULL)
+                json_add(roles, role, json_object_get(model));
+        }
+    }
+    return make_roles(cx, roles, err);
+}
+
+int
+spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object *functions,
+                json_object *params, json_object *roles, json_object **ret_spec,
+                struct err *err)
+{
+    CLEANUP_JSON json_object *spec = json_object_new_object();
+    CLEANUP_JSON json_object *list = json_object_new_array();
+    json_object *ids = functions != NULL ? functions : json_get(parent, "functions");
+    for (size_t i = 0; i < json_object_array_length(ids); i++) {
+        json_object *e = json_object_array_get_idx(ids, i);
+        const char *id = functions != NULL ? json_object_get_string(e)
+                                           : json_get_str(e, "id", "");
+        if (add_function(cx, list, id, json_get(params, id), err) < 0)
+            return -1;
+    }
+    json_object *bound = roles_of_rescore(cx, json_get(parent, "roles"), roles, err);
+    if (bound == NULL)
+        return -1;
+    json_add(spec, "candidate", NULL); /* it is not called, so it need not be there any more */
+    json_add_bool(spec, "rescored", true);
+    json_add(spec, "roles", bound);
+    json_add(spec, "functions", json_object_get(list));
+    static const char *const kept[] = { "epochs", "seed" };
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        json_add(spec, kept[i], json_object_get(json_get(parent, kept[i])));
+    json_object *dataset = NULL; /* a copy: the new job notes its own there */
+    json_object_deep_copy(json_get(parent, "dataset"), &dataset, NULL);
+    json_add(spec, "dataset", dataset);
+    json_add_str(spec, "on_error", "record");
+    json_add(spec, "max_error_rate", json_new_double(1));
+    add_limits(cx, spec);
+    *ret_spec = TAKE(spec);
+    return 0;
+}
+
 int
 spec_of_scoring(const struct spec_context *cx, json_object *functions, json_object **ret_spec,
                 struct err *err)

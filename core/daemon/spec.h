@@ -24,6 +24,13 @@ struct spec_context {
 int spec_of_eval(const struct spec_context *cx, json_object *config, json_object *functions,
                  json_object *metadata, bool call, json_object **ret_spec, struct err *err);
 
+/* parent: the specification of the job whose generations are scored anew.  functions: array of
+ * ids, or NULL for the parent's; params: object id -> params; roles: over those of the parent
+ * that are still of use, or NULL.  Rows that fail are recorded, whatever the parent's on_error. */
+int spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object *functions,
+                    json_object *params, json_object *roles, json_object **ret_spec,
+                    struct err *err);
+
 /* functions: object id -> params or null (scoring/score). */
 int spec_of_scoring(const struct spec_context *cx, json_object *functions,
                     json_object **ret_spec, struct err *err);

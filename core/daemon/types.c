@@ -368,6 +368,16 @@ static const struct type evaluate_rows = {
 };
 const struct body_type body_evaluate_rows = { &evaluate_rows, raw_input_rows, NULL };
 
+static const struct type rescore = {
+    .kind = TYPE_OBJECT,
+    .fields = (const struct field[]){
+        { "scoring_functions", &some_names, .nullable = true },
+        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        { "roles", &model_by_role, .nullable = true },
+        { .name = NULL } },
+};
+const struct body_type body_rescore = { .type = &rescore };
+
 static const struct type score = {
     .kind = TYPE_OBJECT,
     .fields = (const struct field[]){

@@ -187,6 +187,7 @@ job_parse(struct str head, struct err *err)
     j->seed = (uint64_t)json_get_int(o, "seed", 0);
     j->fail = strcmp(json_get_str(o, "on_error", "record"), "fail") == 0;
     j->resume = json_get_bool(o, "resume", false);
+    j->rescored = json_get_bool(o, "rescored", false);
     j->window = small(o, "window", 64, 1, 1u << 16);
     int64_t bytes = json_get_int(o, "window_bytes", 64 << 20);
     j->window_bytes = bytes < 1 ? 1 : (size_t)bytes;

@@ -61,6 +61,7 @@ struct job {
     uint32_t window, max_attempts, plugin_timeout_ms, ask_timeout_ms;
     size_t window_bytes;
     bool resume;
+    bool rescored;      /* generations are another job's; there is no candidate */
     uint64_t *suspects; /* units to be run alone, ascending */
     size_t n_suspects;
     char **quarantine;

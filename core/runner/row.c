@@ -535,7 +535,7 @@ fail_generation(struct row *r, const struct failure *f, const struct task_usage 
     if (strcmp(f->code, "config") == 0)
         return;
     put_failure(&error, f);
-    if (j->has_candidate && !feed_has_phase(r->unit.partial, 0))
+    if ((j->has_candidate || j->rescored) && !feed_has_phase(r->unit.partial, 0))
         say_generation(r, (struct jval){ J_NULL, STR("null") }, f, false, usage, NULL);
     else
         put_error_record(r, f, -1);
@@ -674,6 +674,10 @@ row_begin(struct row *r, struct row_hands *h)
         fail_generation(r, &f, NULL);
     } else if (feed_has_phase(r->unit.partial, 0)) {
         resume(r);
+    } else if (j->rescored) {
+        struct failure f = { "candidate", "missing", STR("the job that is rescored ended "
+                             "before it had a generation of this row"), 0 };
+        fail_generation(r, &f, NULL);
     } else if (j->has_candidate) {
         begin_candidate(r);
     } else {

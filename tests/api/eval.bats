@@ -199,7 +199,7 @@ run_four() {
 @test "lists of jobs, with filters and pages" {
     uid=$(id -u)
     got=$(evald_get '/v1alpha/eval/jobs?limit=1')
-    [[ $got =~ ^\{\"data\":\[\{\"job_id\":\"0\",\"benchmark_id\":\"cap-bench\",\"status\":\"completed\",\"owner\":$uid,\"created_at\":[0-9]+,\"started_at\":[0-9]+,\"ended_at\":[0-9]+,\"rows_done\":2,\"rows_total\":2,\"rows_failed\":0,\"error\":null\}\],\"has_more\":true\}$ ]] ||
+    [[ $got =~ ^\{\"data\":\[\{\"job_id\":\"0\",\"benchmark_id\":\"cap-bench\",\"status\":\"completed\",\"owner\":$uid,\"created_at\":[0-9]+,\"started_at\":[0-9]+,\"ended_at\":[0-9]+,\"rows_done\":2,\"rows_total\":2,\"rows_failed\":0,\"error\":null,\"paused\":false,\"parent_job_id\":null\}\],\"has_more\":true\}$ ]] ||
         { echo "$got" >&2; return 1; }
     says 200 '{"data":[{"job_id":"1",' GET '/v1alpha/eval/jobs?start_index=1&limit=1'
     answers 200 '{"data":[],"has_more":false}' GET '/v1alpha/eval/jobs?start_index=9999'

@@ -627,6 +627,7 @@ test_queue(void)
         wait_answer();
     }
     is_str(state(third), "cancelled", "a job that waits is cancelled");
+    worker_drain(store_worker(store)); /* notes of it in the journals */
     is_int(count_fds(), before - 1, "and holds nothing");
     sched_cancel(sched, first, on_done, NULL);
     wait_answer();
