@@ -350,11 +350,11 @@ on_stop(struct runner *r, struct str head)
         return 0;
     }
     bool park = jtext_spells(v[0].raw, STR("park")) && grace > 0;
+    /* those that wait go first: none is to take the place of one that is dropped */
+    asks_park(r->asks);
     pipeline_stop(r->pipeline, !park);
     atomic_store(&r->stop, true); /* the pipeline knows already why its rows end */
     scored_stop(r->scored);
-    if (park)
-        asks_park(r->asks);
     if (park)
         r->park_at_ns = time_mono_ns() + (grace < 3600000 ? grace : 3600000) * 1000000;
     return 0;
