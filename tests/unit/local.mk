@@ -104,6 +104,12 @@ tests_unit_journal_t_SOURCES = %D%/test-journal.c %D%/journals.h
 tests_unit_journal_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
 tests_unit_journal_t_LDADD = $(DAEMON_LIBS)
 
+check_PROGRAMS += %D%/journal-edit.t
+TESTS += %D%/journal-edit.t
+tests_unit_journal_edit_t_SOURCES = %D%/test-journal-edit.c %D%/journals.h
+tests_unit_journal_edit_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_journal_edit_t_LDADD = $(DAEMON_LIBS)
+
 check_PROGRAMS += %D%/journal-read.t
 TESTS += %D%/journal-read.t
 tests_unit_journal_read_t_SOURCES = %D%/test-journal-read.c %D%/journals.h
