@@ -12,7 +12,8 @@ setup_file() {
         all+=("$(model "$1" "$SERVER_URL" "$2")")
     }
     add hang '' --fail-rate 1 --fail-mode hang
-    add steady 'max_in_flight = 4;' --latency-ms 20
+    add steady 'max_in_flight = 4;' --latency-ms 10
+    add slow 'max_in_flight = 2;' --latency-ms 100 # five seconds for a hundred rows
     # the first request for every second prompt or so fails; the second one never does
     add flaky 'max_in_flight = 4; max_attempts = 1;' --fail-rate 0.5 --fail-mode 500 --fail-by prompt --fail-attempts 1
     add grader 'max_attempts = 1;' --reply-map "$EVALD_DIR/replies" --fail-rate 1 --fail-mode 500 --fail-by prompt --fail-attempts 1
@@ -33,7 +34,7 @@ teardown_file() {
 
 setup() {
     local name
-    for name in hang steady flaky grader; do
+    for name in hang steady slow flaky grader; do
         wait_for count_is "$name" in_flight 0
         server "$name" /stats/reset -X POST >/dev/null
     done
@@ -121,16 +122,15 @@ generations_of() {
     submit b steady
     job_ends b "$JOB" completed
     undisturbed=$(job_result b "$JOB")
-    server steady /stats/reset -X POST >/dev/null
-    submit b steady
+    submit b slow
     wait_for rows_done_at_least b "$JOB" 20
     control b pause scheduled
-    before=$(count_of steady total)
+    before=$(count_of slow total)
     [ "$before" -lt 100 ]
     answers 400 "$(error_body 'Invalid value: Job is not completed, Status: scheduled')" GET "$(job_path b)/result"
     control b resume 'scheduled|in_progress'
     job_ends b "$JOB" completed
-    [ "$(asked steady 1)" = 100 ]
+    [ "$(asked slow 1)" = 100 ]
     [ "$(job_result b "$JOB")" = "$undisturbed" ]
     contains "$(job_detail b "$JOB")" '"paused":false'
 }
@@ -203,13 +203,13 @@ generations_of() {
 }
 
 @test "cancel closes what is under way at the model server, and keeps what is done" {
-    submit b steady
+    submit b slow
     wait_for rows_done_at_least b "$JOB" 20
     answers 204 "" DELETE "$(job_path b)"
-    wait_for count_is steady in_flight 0
+    wait_for count_is slow in_flight 0
     wait_for eval '[[ $(job_detail b "$JOB") == *"\"ended_at\":"[1-9]* ]]'
     [ "$(rows_done b "$JOB")" -ge 20 ]
-    [ "$(count_of steady total)" -lt 100 ]
+    [ "$(count_of slow total)" -lt 100 ]
     submit b hang
     wait_for count_is hang in_flight 16
     answers 204 "" DELETE "$(job_path b)"
@@ -273,15 +273,15 @@ generations_of() {
 }
 
 @test "retry: a cancelled job goes on with the rows that were never done" {
-    submit b steady
+    submit b slow
     wait_for rows_done_at_least b "$JOB" 20
     answers 204 "" DELETE "$(job_path b)"
     control b retry 'scheduled|in_progress'
     job_ends b "$JOB" completed
     contains "$(job_result b "$JOB")" '"num_correct":100.0,"num_total":100'
     # those that were under way when it was cancelled, and no others
-    [ "$(asked steady 1)" -ge 96 ]
-    [ $(($(asked steady 1) + $(asked steady 2))) = 100 ]
+    [ "$(asked slow 1)" -ge 98 ]
+    [ $(($(asked slow 1) + $(asked slow 2))) = 100 ]
 }
 
 @test "retry: a job that failed by max_error_rate goes on from where it was" {
@@ -396,10 +396,10 @@ generations_of() {
 }
 
 @test "rescore: rows that a cancelled job has no generation of are errors" {
-    submit b steady
+    submit b slow
     wait_for rows_done_at_least b "$JOB" 20
     answers 204 "" DELETE "$(job_path b)"
-    before=$(count_of steady total)
+    before=$(count_of slow total)
     rescore b '{}'
     got=$(job_result b "$JOB")
     contains "$got" '{"generated_answer":null,"error":{"stage":"candidate","code":"missing","message":"the job that is rescored ended before it had a generation of this row","attempts":0}}'
@@ -408,8 +408,8 @@ generations_of() {
     [ "$(failed_rows b)" -gt 0 ] && [ "$(failed_rows b)" -le 80 ]
     # they are the parent's: a retry has nothing to ask for
     answers 200 "$(status_body completed)" POST "$(job_path b)/retry"
-    wait_for count_is steady in_flight 0
-    [ "$(count_of steady total)" = "$before" ]
+    wait_for count_is slow in_flight 0
+    [ "$(count_of slow total)" = "$before" ]
 }
 
 @test "rescore: a job without a single generation is a 409" {

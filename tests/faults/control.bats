@@ -4,10 +4,10 @@ load lib
 rows=120
 
 setup_file() {
-    start_server steady --latency-ms 30
+    start_server steady --latency-ms 80
     local steady=$SERVER_URL
     # the first request for every second row or so fails; the next one does not
-    start_server flaky --latency-ms 30 --fail-rate 0.5 --fail-mode 500 --fail-by prompt --fail-attempts 1
+    start_server flaky --latency-ms 80 --fail-rate 0.5 --fail-mode 500 --fail-by prompt --fail-attempts 1
     export MODELS="$(models "$(model steady "$steady" 'max_in_flight = 4;')" \
         "$(model flaky "$SERVER_URL" 'max_in_flight = 4; max_attempts = 1;')")
         limits = { max_attempts = 1; };"
