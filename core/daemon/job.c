@@ -691,6 +691,9 @@ redone(void *arg, const struct journal_counts *counts, const struct err *err)
     struct job *j = arg;
     j->starting = false;
     j->counts = *counts;
+    j->info.rows_done -= j->info.rows_failed - counts->failed; /* about; the runner knows */
+    if (j->info.rows_done < 0)
+        j->info.rows_done = 0;
     j->info.rows_failed = counts->failed;
     if (err != NULL) {
         job_end(j, JOB_FAILED, err);

@@ -504,7 +504,7 @@ make_progress(const struct job *j)
     } else if (i->ended_unix_ms > i->started_unix_ms && i->started_unix_ms > 0) {
         seconds = (double)(i->ended_unix_ms - i->started_unix_ms) / 1e3;
     }
-    if (seconds > 0)
+    if (seconds > 0 && rows > 0)
         rate = (double)rows / seconds;
     json_add(o, "rate_per_s", seconds > 0 ? json_new_double(rate) : NULL);
     bool known = j->runner != NULL && rate > 0 && i->rows_total >= i->rows_done;
