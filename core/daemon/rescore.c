@@ -54,14 +54,18 @@ manifest_read(void *arg, struct str text, const struct err *err)
     s->running--; /* the submission holds a place itself */
     free(r);
     bool nameless;
-    if (s->stopping)
-        err = &sub->err, err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
-    else if (err != NULL)
+    int rc = 0;
+    if (s->stopping) {
+        rc = err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
+    } else if (err != NULL) {
         sub->err = *err;
-    else if (json_parse(text, &sub->parents_manifest, NULL, &sub->err) < 0
-             || job_find_data(j, &nameless, sub->rows_file, &sub->err) < 0)
-        err = &sub->err;
-    if (err != NULL) {
+        rc = -1;
+    } else if (json_parse(text, &sub->parents_manifest, NULL, &sub->err) < 0) {
+        rc = -1;
+    } else {
+        rc = job_find_data(j, &nameless, sub->rows_file, &sub->err);
+    }
+    if (rc < 0) {
         submission_refuse(sub);
         return;
     }
