@@ -49,6 +49,10 @@ api_handler api_list_benchmarks, api_get_benchmark, api_register_benchmark,
 api_handler api_list_functions, api_get_function, api_score;
 /* api_eval.c */
 api_handler api_run_eval, api_evaluate_rows;
+/* api_events.c */
+api_handler api_job_events;
+/* api_rows.c */
+api_handler api_job_rows;
 /* api_jobs.c */
 api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
     api_list_benchmark_jobs;

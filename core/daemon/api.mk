@@ -4,9 +4,11 @@ API_SOURCES = \
 	%D%/api_benchmarks.c \
 	%D%/api_datasets.c \
 	%D%/api_eval.c \
+	%D%/api_events.c \
 	%D%/api_inspect.c \
 	%D%/api_jobs.c \
 	%D%/api_models.c \
+	%D%/api_rows.c \
 	%D%/api_scoring.c \
 	%D%/exchange.h \
 	%D%/prefer.c %D%/prefer.h \

@@ -44,6 +44,7 @@ struct exchange {
     void *hangup_arg;
 
     const struct request_source *source; /* NULL: no stream */
+    const char *stream_type;             /* NULL: JSON */
     void *source_arg;
     struct text chunk;
     size_t chunk_at;

@@ -69,7 +69,7 @@ job_event(struct job *j, const char *kind, const char *what)
     if (what != NULL)
         jtext_put_string(&t, str_z(what));
     text_putc(&t, '}');
-    journal_event(j->journal, kind, text_str(&t));
+    journal_event(j->journal, kind, text_str(&t), job_event_written, j);
 }
 
 json_object *
@@ -84,6 +84,7 @@ job_usage(const struct job *j)
 void
 job_tell_waiters(struct job *j)
 {
+    job_tell_watchers(j);
     while (j->waiters != NULL) {
         struct sched_waiter *w = j->waiters;
         sched_wait_fn *done = w->done;

@@ -19,6 +19,7 @@ static const char journal_schema[] =
     "CREATE TABLE generation(at INTEGER PRIMARY KEY, json TEXT NOT NULL, row_id TEXT NOT NULL,"
     " truncated INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
     " output_tokens INTEGER NOT NULL);"
+    "CREATE INDEX truncated ON generation(at) WHERE truncated = 1;"
     "CREATE TABLE score(function INTEGER NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL,"
     " input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,"
     " PRIMARY KEY(function, at)) WITHOUT ROWID;"
@@ -601,9 +602,10 @@ event_write(struct op *op)
 }
 
 void
-journal_event(struct journal *j, const char *kind, struct str json)
+journal_event(struct journal *j, const char *kind, struct str json, store_done_fn *done,
+              void *arg)
 {
-    struct op *op = op_new(j, event_write, tell_done, NULL, NULL);
+    struct op *op = op_new(j, event_write, tell_done, (void (*)(void))done, arg);
     op->n = time_unix_ms();
     op_keep(&op->a, &op->a_len, str_z(kind));
     op_keep(&op->b, &op->b_len, json);

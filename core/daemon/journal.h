@@ -48,7 +48,8 @@ void journal_put_aggregate(struct journal *j, int function, struct str results,
 void journal_set(struct journal *j, const char *key, struct str value, store_done_fn *done,
                  void *arg);
 /* Adds an event, numbered from 1: kind a word, json an object with more about it. */
-void journal_event(struct journal *j, const char *kind, struct str json);
+void journal_event(struct journal *j, const char *kind, struct str json, store_done_fn *done,
+                   void *arg);
 /* Puts all of it into the main file and syncs it. */
 void journal_checkpoint(struct journal *j, store_done_fn *done, void *arg);
 
@@ -74,5 +75,43 @@ struct journal_result *journal_result_open(struct store *s, int64_t id,
                                            const char *const *functions, bool statistics);
 void journal_result_next(struct journal_result *r, journal_chunk_fn *done, void *arg);
 void journal_result_close(struct journal_result *r);
+
+/* The rows of a job in any state, a chunk at a time: {"data":[...],"has_more":bool,"next":N}.
+ *
+ * A place is (row, epoch) as one number, at.  Without a filter element i of the list is place i,
+ * whether it is done or not, so a list grows but never shifts.  With one the list has the places
+ * that are so by now, in order; "next" is the place where the next page begins (from), whatever
+ * comes before it meanwhile.  A chunk takes 20 ms at most, and may be empty. */
+enum row_filter {
+    ROW_FILTER_NONE,
+    ROW_FILTER_OK,        /* generated, and scored by all functions */
+    ROW_FILTER_ERROR,     /* the candidate or a scorer failed; of the table of errors alone */
+    ROW_FILTER_TRUNCATED, /* the model ran into its limit of tokens */
+    ROW_FILTER_PENDING,   /* none of the first two */
+};
+struct journal_rows_query {
+    enum row_filter filter;
+    int64_t from;  /* the first place to look at */
+    int64_t start; /* elements to leave out from there */
+    int64_t limit; /* -1: none */
+    int64_t total; /* places that the job has; -1: not known yet */
+    bool complete; /* the job has completed */
+};
+struct journal_rows;
+struct journal_rows *journal_rows_open(struct store *s, int64_t id,
+                                       const struct journal_rows_query *query);
+void journal_rows_next(struct journal_rows *r, journal_chunk_fn *done, void *arg);
+void journal_rows_close(struct journal_rows *r);
+
+/* The events numbered from `from` on, as many as make 64 KiB; more: there are others behind.
+ * They are gone when done returns. */
+struct journal_event {
+    int64_t seq, unix_ms;
+    char *kind, *json;
+};
+typedef void journal_events_fn(void *arg, const struct journal_event *events, size_t n,
+                               bool more, const struct err *err);
+void journal_read_events(struct store *s, int64_t id, int64_t from, journal_events_fn *done,
+                         void *arg);
 
 #endif

@@ -14,7 +14,9 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/identity.h \
 	%D%/job.c \
 	%D%/journal.c %D%/journal.h %D%/journal_impl.h \
+	%D%/journal_events.c \
 	%D%/journal_read.c \
+	%D%/journal_rows.c \
 	%D%/leftovers.c \
 	%D%/page.c \
 	%D%/plugins.c %D%/plugins.h \
@@ -30,6 +32,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/store.c %D%/store.h %D%/store_impl.h \
 	%D%/table.c %D%/table.h \
 	%D%/url.c %D%/url.h \
+	%D%/watchers.c \
 	%D%/worker.c %D%/worker.h
 %C%_libdaemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(DAEMON_CFLAGS)
 DAEMON_CFLAGS = $(JSON_C_CFLAGS) $(MHD_CFLAGS) $(CONFIG_CFLAGS) $(SQLITE_CFLAGS) $(NETTLE_CFLAGS)

@@ -136,11 +136,19 @@ request_put_header(struct request *rq, const char *name, const char *value)
     ex->headers[ex->n_headers++].value = xstrdup(value);
 }
 
+void
+request_put_type(struct request *rq, const char *content_type)
+{
+    exchange_of(rq)->stream_type = content_type;
+}
+
 static void
 add_headers(struct exchange *ex, struct MHD_Response *response, bool body)
 {
+    const char *type = ex->begun ? ex->stream_type : NULL;
     if (body)
-        MHD_add_response_header(response, "Content-Type", "application/json");
+        MHD_add_response_header(response, "Content-Type",
+                                type != NULL ? type : "application/json");
     for (size_t i = 0; i < ex->n_headers; i++)
         if (MHD_add_response_header(response, ex->headers[i].name, ex->headers[i].value)
             != MHD_YES)

@@ -41,6 +41,8 @@ void request_each_header(const struct request *rq, const char *name,
 
 /* Adds a header to the answer, whatever the answer will be.  name is borrowed for ever. */
 void request_put_header(struct request *rq, const char *name, const char *value);
+/* The Content-Type of a streamed answer; borrowed for ever.  Otherwise all are JSON. */
+void request_put_type(struct request *rq, const char *content_type);
 
 /* The bytes of the body are not needed any more; rq->body is empty then. */
 void request_free_body(struct request *rq);

@@ -41,8 +41,8 @@ sched_err_code(const char *code)
 
 /* ---- the registry ---- */
 
-static struct job *
-find_job(const struct sched *s, int64_t id)
+struct job *
+sched_find(const struct sched *s, int64_t id)
 {
     size_t lo = 0, hi = s->n_jobs;
     while (lo < hi) {
@@ -58,7 +58,7 @@ find_job(const struct sched *s, int64_t id)
 const struct job_info *
 sched_job(const struct sched *s, int64_t id)
 {
-    const struct job *j = find_job(s, id);
+    const struct job *j = sched_find(s, id);
     return j ? &j->info : NULL;
 }
 
@@ -397,7 +397,7 @@ on_wait_over(struct ev_loop *loop, ev_timer *t, int events)
 struct sched_waiter *
 sched_wait(struct sched *s, int64_t id, int timeout_ms, sched_wait_fn *done, void *arg)
 {
-    struct job *j = find_job(s, id);
+    struct job *j = sched_find(s, id);
     struct sched_waiter *w = xcalloc(1, sizeof *w);
     w->sched = s;
     w->done = done;
@@ -480,7 +480,7 @@ cancel_recorded(void *arg, const struct err *err)
 void
 sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg)
 {
-    struct job *j = find_job(s, id);
+    struct job *j = sched_find(s, id);
     struct cancel *c = xcalloc(1, sizeof *c);
     c->job = j;
     c->done = done;
@@ -518,9 +518,10 @@ time_or_null(int64_t unix_ms)
     return unix_ms > 0 ? json_object_new_int64(unix_ms) : NULL;
 }
 
-static json_object *
-make_progress(const struct job *j)
+json_object *
+sched_progress(const struct sched *s, int64_t id)
 {
+    const struct job *j = sched_find(s, id);
     const struct job_info *i = &j->info;
     json_object *o = json_object_new_object();
     json_add_int(o, "rows_done", i->rows_done);
@@ -566,7 +567,7 @@ detail_tell(void *arg, struct str manifest_text, const struct err *err)
     json_add(o, "created_at", time_or_null(j->info.created_unix_ms));
     json_add(o, "started_at", time_or_null(j->info.started_unix_ms));
     json_add(o, "ended_at", time_or_null(j->info.ended_unix_ms));
-    json_add(o, "progress", make_progress(j));
+    json_add(o, "progress", sched_progress(j->sched, j->info.id));
     json_object *usage = json_get(manifest, "usage");
     bool counting = j->journal != NULL || usage == NULL;
     json_add(o, "usage", counting ? job_usage(j) : json_object_get(usage));
@@ -588,7 +589,7 @@ void
 sched_detail(struct sched *s, int64_t id, sched_text_fn *done, void *arg)
 {
     struct detail *d = xmalloc(sizeof *d);
-    *d = (struct detail){ find_job(s, id), done, arg };
+    *d = (struct detail){ sched_find(s, id), done, arg };
     journal_read_value(s->o.store, id, "manifest", detail_tell, d);
 }
 

@@ -43,6 +43,19 @@ struct sched_waiter *sched_wait(struct sched *s, int64_t id, int timeout_ms,
                                 sched_wait_fn *done, void *arg);
 void sched_unwait(struct sched_waiter *w); /* done will not be called */
 
+/* Calls fn now and then: when an event of the job is in its journal, when the job has ended, and
+ * when evald begins to stop. */
+struct sched_watcher;
+typedef void sched_watch_fn(void *arg);
+struct sched_watcher *sched_watch(struct sched *s, int64_t id, sched_watch_fn *fn, void *arg);
+void sched_unwatch(struct sched_watcher *w); /* NULL allowed; also from within fn */
+/* Has it ended, with nothing left to be written about it? */
+bool sched_is_over(const struct sched *s, int64_t id);
+bool sched_is_stopping(const struct sched *s);
+/* {"rows_done","rows_total","rows_failed","rate_per_s","eta_s"}, a new object. */
+json_object *sched_progress(const struct sched *s, int64_t id);
+struct ev_loop *sched_loop(const struct sched *s);
+
 /* ERR_CONFLICT when the job has completed or failed; success again when it is cancelled. */
 void sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg);
 

@@ -1,6 +1,6 @@
 /* sched_impl.h - what the scheduler's files share: sched.c (registry, submission, detail),
  * job.c (a job while it runs), blame.c (after a runner's death), leftovers.c (at start),
- * call.c (calls). */
+ * watchers.c (who looks on), call.c (calls). */
 #ifndef EVALD_SCHED_IMPL_H
 #define EVALD_SCHED_IMPL_H
 
@@ -24,6 +24,7 @@ struct job {
     struct job_info info; /* strings owned */
     char id_text[24];
     struct sched_waiter *waiters;
+    struct sched_watcher *watchers;
 
     /* while it is being worked on */
     json_object *spec, *manifest;
@@ -85,6 +86,7 @@ struct sched {
     struct sched_call *calls; /* waiting and running, oldest first */
 };
 
+struct job *sched_find(const struct sched *s, int64_t id); /* NULL: no such job */
 /* Starts what may start. */
 void sched_kick(struct sched *s);
 /* The parts of sched_stop. */
@@ -100,7 +102,7 @@ void job_end(struct job *j, enum job_state state, const struct err *err);
 void job_stop_runner(struct job *j, enum job_stop why);
 /* The tokens counted so far, as the manifest and the detail show them; a new object. */
 json_object *job_usage(const struct job *j);
-void job_tell_waiters(struct job *j);
+void job_tell_waiters(struct job *j); /* and the watchers */
 /* Writes an event into the journal: "started", "resumed", "parked", "runner_died",
  * "row_charged", "quarantined", or the state it ended in; what: more about it, or NULL. */
 void job_event(struct job *j, const char *kind, const char *what);
@@ -110,6 +112,12 @@ void job_release(struct job *j); /* frees what only a running job needs */
 void job_data_name(const struct job *j, char ret[40]);
 
 void job_queue_record(struct job *j, struct str payload); /* of a RECORD */
+
+/* ---- watchers.c ---- */
+
+void job_tell_watchers(struct job *j);
+/* The same when something was written; arg is the job. */
+void job_event_written(void *arg, const struct err *err);
 
 /* ---- blame.c: whom a runner's death is charged to ---- */
 

@@ -1,6 +1,6 @@
 /* store.h - SQLite: the catalogue, and the threads that the jobs' journals use too.
  *
- * store.c, journal.c and journal_read.c, with the headers sqlite.h, store_impl.h and
+ * store.c and the files journal*.c, with the headers sqlite.h, store_impl.h and
  * journal_impl.h that are theirs alone, are the only files that say sqlite3_.
  *
  * catalog.db (WAL, synchronous=FULL) holds what the API acknowledged; jobs/ID.db (WAL,

@@ -481,7 +481,8 @@ static const struct type job_status = {
                                     "cancelled", NULL },
 };
 static const struct type row_status = {
-    .kind = TYPE_ENUM, .words = (const char *const[]){ "ok", "error", NULL },
+    .kind = TYPE_ENUM,
+    .words = (const char *const[]){ "ok", "error", "truncated", "pending", NULL },
 };
 static const struct type api_filter = {
     .kind = TYPE_LITERAL,
@@ -496,14 +497,20 @@ const struct field query_iterrows[] = {
 const struct field query_jobs[] = {
     { "status", &job_status, .nullable = true },
     { "owner", &not_negative, .nullable = true },
+    { "job_id", &name, .nullable = true },
     { "start_index", &not_negative, .otherwise = "0", .nullable = true },
     { "limit", &limit, .otherwise = "-1", .nullable = true },
     { .name = NULL },
 };
 const struct field query_job_rows[] = {
     { "status", &row_status, .nullable = true },
+    { "from", &not_negative, .otherwise = "0", .nullable = true },
     { "start_index", &not_negative, .otherwise = "0", .nullable = true },
     { "limit", &limit, .otherwise = "-1", .nullable = true },
+    { .name = NULL },
+};
+const struct field query_job_events[] = {
+    { "after", &not_negative, .nullable = true },
     { .name = NULL },
 };
 const struct field query_api_filter[] = {

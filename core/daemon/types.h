@@ -17,8 +17,9 @@ extern const struct body_type body_append_rows;      /* rows stays text */
 
 /* Queries. */
 extern const struct field query_iterrows[];   /* start_index?, limit? */
-extern const struct field query_jobs[];       /* status?, owner?, start_index = 0, limit? */
-extern const struct field query_job_rows[];   /* status?, start_index = 0, limit? */
+extern const struct field query_jobs[];       /* status?, owner?, job_id?, start_index, limit */
+extern const struct field query_job_rows[];   /* status?, from, start_index, limit */
+extern const struct field query_job_events[]; /* after? */
 extern const struct field query_api_filter[]; /* api_filter? */
 
 #endif
