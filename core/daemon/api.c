@@ -9,8 +9,8 @@
 #include "common/io.h"
 #include "common/mem.h"
 #include "daemon/api.h"
-#include "daemon/reruns.h"
 #include "daemon/routes.h"
+#include "daemon/submit.h"
 
 struct api *
 api_hold(struct api *api)
@@ -24,7 +24,7 @@ api_release(struct api *api)
 {
     if (--api->refs > 0)
         return;
-    reruns_free(api->reruns);
+    submits_free(api->submits);
     free(api);
 }
 
@@ -34,7 +34,7 @@ server_new(struct ev_loop *loop, int listen_fd, const struct api *api, struct er
     struct api *own = xmalloc(sizeof *own);
     *own = *api;
     own->started_unix_ms = time_unix_ms();
-    own->reruns = reruns_new();
+    own->submits = submits_new(api->sched);
     own->refs = 1;
     struct server_options options = {
         .dispatch = routes_dispatch,

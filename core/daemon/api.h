@@ -11,7 +11,7 @@
 #include "daemon/spec.h"
 #include "daemon/store.h"
 
-struct reruns;
+struct submits;
 
 /* What handlers work with.  server_new copies it; what it points to must outlive the server
  * (server_free before sched_free, catalog_free and store_free). */
@@ -26,7 +26,7 @@ struct api {
 
     /* The server's own; leave zero. */
     int64_t started_unix_ms;
-    struct reruns *reruns;
+    struct submits *submits;
     int refs;
 };
 

@@ -13,8 +13,8 @@ API_SOURCES = \
 	%D%/exchange.h \
 	%D%/prefer.c %D%/prefer.h \
 	%D%/request.c %D%/request.h \
-	%D%/reruns.c %D%/reruns.h \
 	%D%/routes.c %D%/routes.h \
 	%D%/server.c %D%/server.h \
+	%D%/submit.c %D%/submit.h \
 	%D%/types.c %D%/types.h \
 	%D%/validate.c %D%/validate.h

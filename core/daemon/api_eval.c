@@ -5,109 +5,7 @@
 
 #include "common/mem.h"
 #include "daemon/api.h"
-#include "daemon/prefer.h"
-#include "daemon/reruns.h"
-
-/* A run_eval between its request and its answer. */
-struct run {
-    struct request *rq;
-    struct api *api; /* held */
-    struct rerun_key key;
-    int64_t job;
-    int wait_ms;
-    struct sched_waiter *waiter;
-};
-
-static void
-run_free(struct run *run)
-{
-    api_release(run->api);
-    free(run);
-}
-
-/* What the job is by now; how it failed, if it has. */
-static void
-answer(struct run *run)
-{
-    struct request *rq = run->rq;
-    const struct job_info *job = request_gone(rq) ? NULL : sched_job(run->api->sched, run->job);
-    run_free(run);
-    if (job == NULL) {
-        request_drop(rq);
-    } else if (job->state == JOB_FAILED) {
-        struct err err = { .code = ERR_INTERNAL };
-        err_set(&err, job->error_code != ERR_NONE ? job->error_code : ERR_INTERNAL, "%s",
-                job->error != NULL ? job->error : "the job failed");
-        request_fail_code(rq, &err, api_row_code(err.code));
-    } else {
-        struct text t = TEXT_INIT;
-        text_putf(&t, "{\"job_id\":\"%lld\",\"status\":\"%s\"}", (long long)job->id,
-                  job_state_name(job->state));
-        request_reply(rq, 200, &t);
-    }
-}
-
-static void
-on_waited(void *arg)
-{
-    struct run *run = arg;
-    run->waiter = NULL;
-    answer(run);
-}
-
-static void
-on_run_hangup(void *arg)
-{
-    struct run *run = arg;
-    struct request *rq = run->rq;
-    sched_unwait(run->waiter); /* the job goes on */
-    run_free(run);
-    request_drop(rq);
-}
-
-static void
-wait_for_job(struct run *run)
-{
-    if (run->wait_ms == 0 || request_gone(run->rq)) {
-        answer(run);
-        return;
-    }
-    run->waiter = sched_wait(run->api->sched, run->job, run->wait_ms, on_waited, run);
-    request_on_hangup(run->rq, on_run_hangup, run);
-}
-
-static void
-on_created(void *arg, int64_t job_id, const struct err *err)
-{
-    struct run *run = arg;
-    struct request *rq = run->rq;
-    if (err != NULL) {
-        run_free(run);
-        request_fail(rq, err);
-        return;
-    }
-    run->job = job_id;
-    reruns_add(run->api->reruns, run->api->sched, &run->key, job_id);
-    wait_for_job(run);
-}
-
-static void
-take_preference(void *arg, const char *value)
-{
-    prefer_parse(arg, value);
-}
-
-static int
-wait_wanted(struct request *rq)
-{
-    struct prefer prefer = { .async = false };
-    CLEANUP_TEXT struct text applied = TEXT_INIT;
-    request_each_header(rq, "Prefer", take_preference, &prefer);
-    prefer_put_applied(&prefer, &applied);
-    if (applied.len > 0)
-        request_put_header(rq, "Preference-Applied", applied.ptr);
-    return prefer_wait_ms(&prefer, rq->api->conf->run_eval_wait_ms);
-}
+#include "daemon/submit.h"
 
 /* Everything that can be wrong is found before a job is made. */
 static int
@@ -132,33 +30,27 @@ prepare(struct request *rq, const struct benchmark *b, json_object **ret_spec,
     return 0;
 }
 
+static int
+start(struct request *rq, void *arg, const struct job_origin *origin, sched_created_fn *created,
+      void *created_arg, struct err *err)
+{
+    const struct benchmark *b = arg;
+    json_object *spec = NULL;
+    struct dataset_snapshot snapshot;
+    if (prepare(rq, b, &spec, &snapshot, err) < 0)
+        return -1;
+    sched_submit(rq->api->sched, b->id, rq->uid, spec, &snapshot, origin, created, created_arg);
+    return 0;
+}
+
 void
 api_run_eval(struct request *rq)
 {
     const struct benchmark *b = api_routed_benchmark(rq);
     if (b == NULL)
         return;
-    struct api *api = rq->api;
-    struct rerun_key key = reruns_key(b->id, rq->uid, rq->in);
-    const char *retry = request_header(rq, "x-stainless-retry-count");
-    int64_t running = -1;
-    if (retry != NULL && atoi(retry) > 0)
-        running = reruns_find(api->reruns, api->sched, &key);
-
-    struct err err;
-    json_object *spec = NULL;
-    struct dataset_snapshot snapshot;
-    if (running < 0 && prepare(rq, b, &spec, &snapshot, &err) < 0) {
-        request_fail(rq, &err);
-        return;
-    }
-    struct run *run = xcalloc(1, sizeof *run);
-    *run = (struct run){ .rq = rq, .api = api_hold(api), .key = key, .job = running,
-                         .wait_ms = wait_wanted(rq) };
-    if (running >= 0)
-        wait_for_job(run);
-    else
-        sched_submit(api->sched, b->id, rq->uid, spec, &snapshot, on_created, run);
+    CLEANUP_FREE char *what = xasprintf("run %s", b->id);
+    submit_once(rq, what, start, (void *)(uintptr_t)b);
 }
 
 void

@@ -55,6 +55,8 @@ job_put_row(struct job *j, enum job_state state, store_done_fn *done, void *arg)
         .rows_done = j->info.rows_done,
         .rows_total = j->info.rows_total,
         .rows_failed = j->info.rows_failed,
+        .request_key = j->info.origin.key,
+        .request_hash = j->info.origin.hash,
     };
     job_row_put(j->sched->o.store, &row, done, arg);
 }

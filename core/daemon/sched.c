@@ -82,6 +82,13 @@ new_job(struct sched *s, int64_t id, const char *benchmark, uid_t owner)
     return j;
 }
 
+static void
+set_origin(struct job *j, const char *key, const char *hash)
+{
+    j->info.origin.key = key != NULL ? xstrdup(key) : NULL;
+    j->info.origin.hash = hash != NULL ? xstrdup(hash) : NULL;
+}
+
 /* Ids only grow, but two submissions may be acknowledged in any order. */
 static void
 add_job(struct sched *s, struct job *j)
@@ -104,6 +111,8 @@ free_job(struct job *j)
     job_release(j);
     free((char *)j->info.benchmark);
     free((char *)j->info.error);
+    free((char *)j->info.origin.key);
+    free((char *)j->info.origin.hash);
     free(j);
 }
 
@@ -347,13 +356,15 @@ nothing(void *arg)
 
 void
 sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
-             struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg)
+             struct dataset_snapshot *snapshot, const struct job_origin *origin,
+             sched_created_fn *created, void *arg)
 {
     struct submission *sub = xcalloc(1, sizeof *sub);
     struct job *j = sub->job = new_job(s, s->next_id++, benchmark, owner);
     sub->created = created;
     sub->arg = arg;
     job_data_name(j, sub->data_name);
+    set_origin(j, origin->key, origin->hash);
     j->spec = spec;
     j->data = *snapshot;
     snapshot->fd = -1;
@@ -685,6 +696,7 @@ load_job(void *arg, const struct job_row *row)
     j->info.rows_done = row->rows_done;
     j->info.rows_total = row->rows_total;
     j->info.rows_failed = row->rows_failed;
+    set_origin(j, row->request_key, row->request_hash);
     if (row->error != NULL) {
         j->info.error = xstrdup(row->error);
         j->info.error_code = ERR_INTERNAL;

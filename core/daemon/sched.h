@@ -13,8 +13,15 @@ struct sched;
 enum job_state { JOB_SCHEDULED, JOB_IN_PROGRESS, JOB_COMPLETED, JOB_FAILED, JOB_CANCELLED };
 const char *job_state_name(enum job_state s); /* "in_progress": the API's words */
 
+/* The request that began a job: see submit.h.  NULL where there is none. */
+struct job_origin {
+    const char *key;  /* Idempotency-Key */
+    const char *hash; /* of what was asked for, hexadecimal */
+};
+
 struct job_info {
     int64_t id;
+    struct job_origin origin;
     const char *benchmark;
     uid_t owner;
     enum job_state state;
@@ -27,10 +34,11 @@ struct job_info {
 
 /* ---- jobs ---- */
 
-/* Takes spec and snapshot.  created is called once the job is on disk. */
+/* Takes spec and snapshot.  created is called once the job is on disk, which is later. */
 typedef void sched_created_fn(void *arg, int64_t job_id, const struct err *err);
 void sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
-                  struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg);
+                  struct dataset_snapshot *snapshot, const struct job_origin *origin,
+                  sched_created_fn *created, void *arg);
 
 const struct job_info *sched_job(const struct sched *s, int64_t id); /* NULL: no such job */
 /* In the order of id; i from 0; NULL at the end. */

@@ -49,6 +49,7 @@ struct job_row {
     uid_t owner;
     int64_t created_unix_ms, started_unix_ms, ended_unix_ms;
     int64_t rows_done, rows_total, rows_failed;
+    const char *request_key, *request_hash; /* of the request that began it; or NULL */
 };
 typedef void job_row_fn(void *arg, const struct job_row *row);
 /* At start, before the loop: all jobs in the order of id. */

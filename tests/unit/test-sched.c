@@ -379,7 +379,8 @@ submit_large(const char *what, size_t pad)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct dataset_snapshot snapshot = { .fd = fd, .format = ROWS_JSONL, .size = 40,
                                          .name = xstrdup("d"), .fingerprint = xstrdup("x") };
-    sched_submit(sched, "b", 0, make_spec(what, pad), &snapshot, on_created, NULL);
+    sched_submit(sched, "b", 0, make_spec(what, pad), &snapshot, &(struct job_origin){ NULL },
+                 on_created, NULL);
     wait_answer();
     return got_id;
 }
