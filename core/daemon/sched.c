@@ -41,8 +41,8 @@ sched_err_code(const char *code)
 
 /* ---- the registry ---- */
 
-struct job *
-sched_find(const struct sched *s, int64_t id)
+static size_t
+place_of(const struct sched *s, int64_t id)
 {
     size_t lo = 0, hi = s->n_jobs;
     while (lo < hi) {
@@ -52,7 +52,20 @@ sched_find(const struct sched *s, int64_t id)
         else
             hi = mid;
     }
-    return lo < s->n_jobs && s->jobs[lo]->info.id == id ? s->jobs[lo] : NULL;
+    return lo;
+}
+
+struct job *
+sched_find(const struct sched *s, int64_t id)
+{
+    size_t i = place_of(s, id);
+    return i < s->n_jobs && s->jobs[i]->info.id == id ? s->jobs[i] : NULL;
+}
+
+const struct job_info *
+sched_job_from(const struct sched *s, int64_t id)
+{
+    return sched_job_at(s, place_of(s, id));
 }
 
 const struct job_info *

@@ -41,6 +41,8 @@ void sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_obje
                   sched_created_fn *created, void *arg);
 
 const struct job_info *sched_job(const struct sched *s, int64_t id); /* NULL: no such job */
+/* The one with the lowest id that is not below id; NULL: none. */
+const struct job_info *sched_job_from(const struct sched *s, int64_t id);
 /* In the order of id; i from 0; NULL at the end. */
 const struct job_info *sched_job_at(const struct sched *s, size_t i);
 
