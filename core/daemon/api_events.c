@@ -59,10 +59,18 @@ send_out(struct events *e, bool end)
 /* ---- what is told ---- */
 
 static void
+put_head(struct events *e, const char *kind)
+{
+    text_putf(&e->out, "event: %s\ndata: {\"event\":\"%s\",\"job_id\":\"%s\"", kind, kind,
+              e->id);
+}
+
+static void
 put_event(struct events *e, const struct journal_event *event)
 {
-    text_putf(&e->out, "id: %" PRId64 "\nevent: %s\ndata: {\"job_id\":\"%s\",\"at\":%" PRId64,
-              event->seq, event->kind, e->id, event->unix_ms);
+    text_putf(&e->out, "id: %" PRId64 "\n", event->seq);
+    put_head(e, event->kind);
+    text_putf(&e->out, ",\"at\":%" PRId64, event->unix_ms);
     if (event->json[0] == '{' && event->json[1] == '"') {
         text_putc(&e->out, ',');
         text_puts(&e->out, event->json + 1);
@@ -85,9 +93,9 @@ put_progress(struct events *e, bool last)
     memcpy(e->told, now, sizeof now);
     e->told_ns = now_ns;
     CLEANUP_JSON json_object *progress = sched_progress(e->api->sched, e->job);
-    text_puts(&e->out, "event: progress\ndata: ");
-    json_put(&e->out, progress);
-    text_puts(&e->out, "\n\n");
+    CLEANUP_FREE char *members = json_text(progress);
+    put_head(e, "progress");
+    text_putf(&e->out, ",%s\n\n", members + 1);
 }
 
 /* An end that is in no journal: of a job that never began, or whose disk was full. */
@@ -97,8 +105,8 @@ put_end(struct events *e, const struct job_info *job)
     const char *state = job_state_name(job->state);
     if (strcmp(state, e->kind) == 0)
         return;
-    text_putf(&e->out, "event: %s\ndata: {\"job_id\":\"%s\",\"at\":%" PRId64, state, e->id,
-              job->ended_unix_ms);
+    put_head(e, state);
+    text_putf(&e->out, ",\"at\":%" PRId64, job->ended_unix_ms);
     if (job->error != NULL) {
         text_puts(&e->out, ",\"what\":");
         jtext_put_string(&e->out, str_z(job->error));

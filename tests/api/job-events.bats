@@ -66,10 +66,10 @@ here() {
     has_header 'Content-Type: text/event-stream'
     has_header 'Cache-Control: no-store'
     [ "$(numbered "$(here got)")" = "1:started 2:completed" ]
-    [[ $got =~ ^id:\ 1$'\n'event:\ started$'\n'data:\ \{\"job_id\":\"[0-9]+\",\"at\":[0-9]+\}$'\n\n' ]]
+    [[ $got =~ ^id:\ 1$'\n'event:\ started$'\n'data:\ \{\"event\":\"started\",\"job_id\":\"[0-9]+\",\"at\":[0-9]+\}$'\n\n' ]] || false
     contains "$got" 'event: progress
-data: {"rows_done":1,"rows_total":1,"rows_failed":0,"rate_per_s":'
-    [[ $got =~ id:\ 2$'\n'event:\ completed$'\n'data:\ \{\"job_id\":\"[0-9]+\",\"at\":[0-9]+\}$ ]]
+data: {"event":"progress","job_id":"0","rows_done":1,"rows_total":1,"rows_failed":0,"rate_per_s":'
+    [[ $got =~ id:\ 2$'\n'event:\ completed$'\n'data:\ \{\"event\":\"completed\",\"job_id\":\"[0-9]+\",\"at\":[0-9]+\}$ ]]
 }
 
 @test "Last-Event-ID goes on behind that event; so does after" {
@@ -111,7 +111,7 @@ data: {"rows_done":1,"rows_total":1,"rows_failed":0,"rate_per_s":'
 @test "progress comes without a number" {
     submit b baseline::recorded
     listen "$JOB" "$(here got)"
-    wait_for grep -q '^data: {"rows_done":1,"rows_total":2,"rows_failed":0,"rate_per_s":' "$(here got)"
+    wait_for grep -q '^data: {"event":"progress","job_id":"[0-9]*","rows_done":1,"rows_total":2,"rows_failed":0,"rate_per_s":' "$(here got)"
     answers 204 "" DELETE "$jobs/$JOB"
     hung_up
     [ "$(numbered "$(here got)")" = "1:started 2:cancelled" ]
@@ -149,7 +149,7 @@ data: {"rows_done":1,"rows_total":1,"rows_failed":0,"rate_per_s":'
     submit bad baseline::recorded ',"on_error":"fail"'
     job_ends bad "$JOB" failed
     got=$(evald_get "/v1alpha/eval/benchmarks/bad/jobs/$JOB/events")
-    [[ $got =~ event:\ failed$'\n'data:\ \{\"job_id\":\"$JOB\",\"at\":[0-9]+,\"what\":\"[^\"]+\"\}$ ]]
+    [[ $got =~ event:\ failed$'\n'data:\ \{\"event\":\"failed\",\"job_id\":\"$JOB\",\"at\":[0-9]+,\"what\":\"[^\"]+\"\}$ ]]
 }
 
 @test "a stopped evald ends its streams; who goes on after the restart misses nothing" {
