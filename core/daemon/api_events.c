@@ -160,11 +160,10 @@ events_next(void *arg)
 {
     struct events *e = arg;
     e->wanted = true;
-    if (e->out.len > 0) {
+    if (e->out.len > 0)
         send_out(e, false);
-    } else {
+    else
         go_on(e);
-    }
 }
 
 static void
@@ -234,11 +233,10 @@ on_events(void *arg, const struct journal_event *events, size_t n, bool more,
         put_end(e, job);
     else if (!more && !over)
         put_progress(e, false);
-    if (e->out.len > 0 || end) {
+    if (e->out.len > 0 || end)
         send_out(e, end);
-    } else if (e->news || more) {
+    else if (e->news || more)
         go_on(e);
-    }
 }
 
 static void
@@ -271,9 +269,8 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
     put_progress(e, false);
     if (e->out.len == 0 && time_mono_ns() - e->sent_ns > KEEP_ALIVE_NS)
         text_puts(&e->out, ":\n\n");
-    if (e->out.len > 0) {
+    if (e->out.len > 0)
         send_out(e, false);
-    }
 }
 
 /* The number of the event after which the client wants to go on. */

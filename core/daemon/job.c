@@ -96,9 +96,17 @@ job_tell_waiters(struct job *j)
     }
 }
 
+static void
+end_waiting(struct job *j)
+{
+    j->sched->held -= j->holds_data;
+    j->holds_data = false;
+}
+
 void
 job_release(struct job *j)
 {
+    end_waiting(j);
     struct ev_loop *loop = j->sched->o.loop;
     ev_timer_stop(loop, &j->flush_timer);
     ev_timer_stop(loop, &j->kill_timer);
@@ -740,10 +748,12 @@ job_start(struct job *j)
 {
     struct sched *s = j->sched;
     s->running++;
+    end_waiting(j);
     ev_timer_init(&j->flush_timer, on_flush_timer, 0., 0.);
     ev_timer_init(&j->kill_timer, on_kill_timer, 0., 0.);
     j->flush_timer.data = j->kill_timer.data = j;
-    if (j->info.started_unix_ms == 0)
+    bool first = j->info.started_unix_ms == 0;
+    if (first)
         j->info.started_unix_ms = time_unix_ms();
     bool fresh = j->journal != NULL;
     j->info.state = JOB_IN_PROGRESS;
@@ -753,7 +763,7 @@ job_start(struct job *j)
         return;
     }
     j->starting = true;
-    log_info("job %s job=%s", j->data.fd >= 0 ? "begun" : "resumed", j->id_text);
+    log_info("job %s job=%s", first ? "begun" : "resumed", j->id_text);
     journal_read_value(s->o.store, j->info.id, "manifest", manifest_read, j);
 }
 

@@ -275,6 +275,8 @@ begin(struct journal_rows *r)
     if (r->q.filter == ROW_FILTER_NONE) { /* element i is place i */
         r->at = r->skip < INT64_MAX - r->at ? r->at + r->skip : INT64_MAX;
         r->skip = 0;
+    } else if (r->q.filter == ROW_FILTER_PENDING && r->q.complete) {
+        r->at = r->end;
     } else if (r->q.filter == ROW_FILTER_OK && r->q.complete && r->at < r->end) {
         r->skip = r->skip < r->end ? r->skip : r->end;
         if (skip_good(r) < 0)

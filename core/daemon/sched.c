@@ -130,11 +130,12 @@ free_job(struct job *j)
 }
 
 /* A gateway that is restarted needs a descriptor for each job, so they must not take all; half
- * are the clients'. */
+ * are the clients', an eighth are those of jobs that wait. */
 static int
 runners_for(uint64_t descriptors)
 {
-    uint64_t n = descriptors / 2 > OTHER_FDS ? (descriptors / 2 - OTHER_FDS) / JOB_FDS : 0;
+    uint64_t theirs = descriptors / 8 * 3;
+    uint64_t n = theirs > OTHER_FDS ? (theirs - OTHER_FDS) / JOB_FDS : 0;
     return n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
 }
 
@@ -256,12 +257,18 @@ submit_failed(struct submission *sub, const struct err *err)
 }
 
 /* A job that waits for its turn holds its data, so that they are those of its submission,
- * and nothing else: thousands may wait. */
+ * and nothing else: thousands may wait.  A copy of its own is found again by its name. */
 static void
 slim_down(struct job *j)
 {
     if (j->info.state != JOB_SCHEDULED)
         return;
+    if (json_get_str(json_get(j->spec, "dataset"), "uri", NULL) == NULL) {
+        dataset_snapshot_fini(&j->data);
+    } else {
+        j->holds_data = true;
+        j->sched->held++;
+    }
     journal_close(TAKE(j->journal));
     json_cleanup(&j->spec);
     json_cleanup(&j->manifest);
@@ -387,9 +394,13 @@ sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *s
     const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
     const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
     struct worker *w = store_worker(s->o.store);
-    if (ds == NULL || s->stopping) {
+    bool full = ds != NULL && ds->uri != NULL && s->held >= s->max_held;
+    if (ds == NULL || s->stopping || full) {
         if (s->stopping)
             err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
+        else if (full)
+            err_set(&sub->err, ERR_BUSY, "%d jobs wait for their turn, each with its data set "
+                    "open: no more can", s->held);
         else
             err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
         worker_run(w, nothing, no_dataset, sub);
@@ -730,6 +741,7 @@ sched_new(const struct sched_options *o, struct err *err)
     struct rlimit fds = { .rlim_cur = 1024 };
     getrlimit(RLIMIT_NOFILE, &fds);
     s->fd_runners = runners_for(fds.rlim_cur);
+    s->max_held = fds.rlim_cur / 8 < INT_MAX ? (int)(fds.rlim_cur / 8) : INT_MAX;
     if (s->fd_runners < o->conf->max_runners)
         log_warning("at most %d jobs run at a time: no more than %llu descriptors",
                     s->fd_runners, (unsigned long long)fds.rlim_cur);

@@ -32,6 +32,7 @@ struct job {
     struct runner *runner;
     unsigned run; /* counts the runners it had */
     struct dataset_snapshot data; /* fd -1 when not open */
+    bool holds_data;              /* while it waits for its turn: counted in sched.held */
     bool starting, resume, ready;
     int64_t run_start_ns, run_start_rows;
     enum job_stop stop;
@@ -76,6 +77,7 @@ struct sched {
     int64_t next_id;
     int running;
     int fd_runners; /* max_runners that there are descriptors for */
+    int held, max_held; /* descriptors of data sets that jobs hold while they wait */
     bool stopping;
     void (*stopped)(void *arg);
     void *stopped_arg;
