@@ -156,6 +156,9 @@ print_rows(json_object *progress)
     if (total >= 0)
         printf(" of %lld", (long long)total);
     printf(", %lld failed", (long long)json_get_int(progress, "rows_failed", 0));
+    int64_t in_flight = json_get_int(progress, "in_flight", 0);
+    if (in_flight > 0)
+        printf(", %lld in flight", (long long)in_flight);
     if (rate > 0)
         printf(", %.1f rows/s", rate);
     if (eta >= 0) {

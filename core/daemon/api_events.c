@@ -26,7 +26,7 @@ struct events {
     ev_timer timer;
     int64_t sent_ns;  /* when something was sent last */
     int64_t told_ns;  /* when progress was told last */
-    int64_t told[3];  /* ... and what: rows done, of, failed */
+    int64_t told[4];  /* ... and what: rows done, of, failed, in flight */
     struct text out;
     bool streaming;   /* the answer has begun */
     bool reading;     /* the journal is asked */
@@ -85,7 +85,7 @@ static void
 put_progress(struct events *e, bool last)
 {
     const struct job_info *job = sched_job(e->api->sched, e->job);
-    int64_t now[3] = { job->rows_done, job->rows_total, job->rows_failed };
+    int64_t now[4] = { job->rows_done, job->rows_total, job->rows_failed, job->in_flight };
     int64_t now_ns = time_mono_ns();
     bool soon = e->told_ns != 0 && now_ns - e->told_ns < PROGRESS_NS && !last;
     if (soon || memcmp(now, e->told, sizeof now) == 0)
@@ -303,7 +303,7 @@ api_job_events(struct request *rq)
     }
     struct events *e = xcalloc(1, sizeof *e);
     *e = (struct events){ .rq = rq, .api = api_hold(rq->api), .job = job->id, .last = last,
-                          .told = { -1, -1, -1 } };
+                          .told = { -1 } };
     snprintf(e->id, sizeof e->id, "%" PRId64, job->id);
     e->watcher = sched_watch(e->api->sched, job->id, on_news, e);
     ev_timer_init(&e->timer, on_timer, 1., 1.);

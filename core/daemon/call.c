@@ -142,8 +142,9 @@ on_ready(void *arg)
 }
 
 static void
-on_progress(void *arg, int64_t done, int64_t total)
+on_progress(void *arg, int64_t done, int64_t total, int64_t in_flight)
 {
+    (void)in_flight;
     (void)arg;
     (void)done;
     (void)total;

@@ -123,6 +123,7 @@ job_release(struct job *j)
     text_fini(&j->batch);
     j->stop = STOP_NOT;
     j->ending = false;
+    j->info.in_flight = 0;
 }
 
 /* ---- the end of a job ---- */
@@ -512,12 +513,13 @@ on_next(void *arg, uint64_t tag, json_object *head)
 }
 
 static void
-on_progress(void *arg, int64_t done, int64_t total)
+on_progress(void *arg, int64_t done, int64_t total, int64_t in_flight)
 {
     struct job *j = arg;
     j->info.rows_done = done;
     if (total >= 0)
         j->info.rows_total = total;
+    j->info.in_flight = in_flight;
 }
 
 static bool

@@ -94,7 +94,7 @@ struct journal_rows_query {
     int64_t from;  /* the first place to look at */
     int64_t start; /* elements to leave out from there */
     int64_t limit; /* -1: none */
-    int64_t total; /* places that the job has; -1: not known yet */
+    int64_t total; /* rows that the job has; -1: not known yet */
     bool complete; /* the job has completed */
 };
 struct journal_rows;

@@ -255,7 +255,10 @@ begin(struct journal_rows *r)
     if (r->epochs < 1)
         r->epochs = 1;
     last = last_error > last ? last_error : last;
-    r->end = last >= r->q.total ? last + 1 : r->q.total;
+    r->end = last + 1;
+    int64_t all;
+    if (r->q.total > 0 && !__builtin_mul_overflow(r->q.total, r->epochs, &all) && all > r->end)
+        r->end = all;
     const char *sql = places_sql(r->q.filter);
     r->generation = sqlite_prepare(r->db,
                                    "SELECT json, row_id, truncated, input_tokens, output_tokens"

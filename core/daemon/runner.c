@@ -88,7 +88,8 @@ on_frame(void *arg, const struct frame *f)
         break;
     case FRAME_PROGRESS:
         r->ops->progress(r->arg, json_get_int(head, "rows_done", 0),
-                         json_get_int(head, "rows_total", -1));
+                         json_get_int(head, "rows_total", -1),
+                         json_get_int(head, "in_flight", 0));
         break;
     case FRAME_AGGREGATE:
         if (!frame_part(&rest, &a) || !frame_part(&rest, &b))

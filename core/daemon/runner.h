@@ -34,7 +34,7 @@ struct runner_ops {
     void (*ready)(void *arg);
     void (*record)(void *arg, struct str payload);
     void (*next)(void *arg, uint64_t tag, json_object *head);
-    void (*progress)(void *arg, int64_t done, int64_t total);
+    void (*progress)(void *arg, int64_t done, int64_t total, int64_t in_flight);
     void (*aggregate)(void *arg, int function, struct str results, struct str statistics);
     void (*end)(void *arg, json_object *end);
     void (*died)(void *arg, const struct runner_death *how);

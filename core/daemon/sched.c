@@ -562,6 +562,7 @@ sched_progress(const struct sched *s, int64_t id)
     json_add_int(o, "rows_done", i->rows_done);
     json_add(o, "rows_total", i->rows_total >= 0 ? json_object_new_int64(i->rows_total) : NULL);
     json_add_int(o, "rows_failed", i->rows_failed);
+    json_add_int(o, "in_flight", i->in_flight);
     double seconds = 0, rate = 0;
     int64_t rows = i->rows_done;
     if (j->runner != NULL) {

@@ -26,8 +26,9 @@ struct job_info {
     uid_t owner;
     enum job_state state;
     int64_t created_unix_ms, started_unix_ms, ended_unix_ms; /* 0: not yet */
-    int64_t rows_done, rows_total; /* rows (times epochs); total -1: not known yet */
-    int64_t rows_failed;           /* rows with an error of the candidate or a scorer */
+    int64_t rows_done, rows_total; /* rows, all epochs of them; total -1: not known yet */
+    int64_t rows_failed;           /* a row and epoch with an error, of candidate or scorer */
+    int64_t in_flight;             /* a row and epoch that is worked on */
     const char *error;             /* of a failed job, else NULL */
     enum err_code error_code;
 };
@@ -62,7 +63,7 @@ void sched_unwatch(struct sched_watcher *w); /* NULL allowed; also from within f
 /* Has it ended, with nothing left to be written about it? */
 bool sched_is_over(const struct sched *s, int64_t id);
 bool sched_is_stopping(const struct sched *s);
-/* {"rows_done","rows_total","rows_failed","rate_per_s","eta_s"}, a new object. */
+/* {"rows_done","rows_total","rows_failed","in_flight","rate_per_s","eta_s"}, a new object. */
 json_object *sched_progress(const struct sched *s, int64_t id);
 struct ev_loop *sched_loop(const struct sched *s);
 

@@ -68,7 +68,7 @@ here() {
     [ "$(numbered "$(here got)")" = "1:started 2:completed" ]
     [[ $got =~ ^id:\ 1$'\n'event:\ started$'\n'data:\ \{\"event\":\"started\",\"job_id\":\"[0-9]+\",\"at\":[0-9]+\}$'\n\n' ]] || false
     contains "$got" 'event: progress
-data: {"event":"progress","job_id":"0","rows_done":1,"rows_total":1,"rows_failed":0,"rate_per_s":'
+data: {"event":"progress","job_id":"0","rows_done":1,"rows_total":1,"rows_failed":0,"in_flight":0,"rate_per_s":'
     [[ $got =~ id:\ 2$'\n'event:\ completed$'\n'data:\ \{\"event\":\"completed\",\"job_id\":\"[0-9]+\",\"at\":[0-9]+\}$ ]]
 }
 
@@ -111,7 +111,7 @@ data: {"event":"progress","job_id":"0","rows_done":1,"rows_total":1,"rows_failed
 @test "progress comes without a number" {
     submit b baseline::recorded
     listen "$JOB" "$(here got)"
-    wait_for grep -q '^data: {"event":"progress","job_id":"[0-9]*","rows_done":1,"rows_total":2,"rows_failed":0,"rate_per_s":' "$(here got)"
+    wait_for grep -q '^data: {"event":"progress","job_id":"[0-9]*","rows_done":1,"rows_total":2,"rows_failed":0,"in_flight":1,"rate_per_s":' "$(here got)"
     answers 204 "" DELETE "$jobs/$JOB"
     hung_up
     [ "$(numbered "$(here got)")" = "1:started 2:cancelled" ]

@@ -122,6 +122,15 @@ lists() {
     [ "$(indexes "$(evald_get "$STUCK/rows?status=pending")")" = 1 ]
 }
 
+@test "while epochs are run, each has its element" {
+    submit stuck baseline::recorded ',"epochs":2'
+    wait_for rows_done_at_least stuck "$JOB" 2
+    got=$(evald_get "${STUCK%/*}/$JOB/rows")
+    answers 204 "" DELETE "${STUCK%/*}/$JOB"
+    [ "$(indexes "$got")" = "0 0 1 1 2 2" ]
+    contains "$got" '{"index":1,"epoch":1,'
+}
+
 @test "a job that waits for its turn has no rows yet; one that was cancelled keeps what it has" {
     submit stuck baseline::recorded
     local other=$JOB
