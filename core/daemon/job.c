@@ -71,6 +71,7 @@ job_event(struct job *j, const char *kind, const char *what)
     if (what != NULL)
         jtext_put_string(&t, str_z(what));
     text_putc(&t, '}');
+    j->events_unwritten++;
     journal_event(j->journal, kind, text_str(&t), job_event_written, j);
 }
 

@@ -25,6 +25,7 @@ struct job {
     char id_text[24];
     struct sched_waiter *waiters;
     struct sched_watcher *watchers;
+    int events_unwritten; /* on their way to the journal: its story has no end yet */
 
     /* while it is being worked on */
     json_object *spec, *manifest;
@@ -118,7 +119,7 @@ void job_queue_record(struct job *j, struct str payload); /* of a RECORD */
 /* ---- watchers.c ---- */
 
 void job_tell_watchers(struct job *j);
-/* The same when something was written; arg is the job. */
+/* Done function of every event: counts it (job.events_unwritten), and tells; arg is the job. */
 void job_event_written(void *arg, const struct err *err);
 
 /* ---- blame.c: whom a runner's death is charged to ---- */

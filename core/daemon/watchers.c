@@ -50,15 +50,18 @@ job_tell_watchers(struct job *j)
 void
 job_event_written(void *arg, const struct err *err)
 {
+    struct job *j = arg;
     (void)err; /* whoever reads the journal finds it, or not */
-    job_tell_watchers(arg);
+    j->events_unwritten--;
+    job_tell_watchers(j);
 }
 
 bool
 sched_is_over(const struct sched *s, int64_t id)
 {
     const struct job *j = sched_find(s, id);
-    return j->info.state >= JOB_COMPLETED && j->journal == NULL && !j->starting;
+    return j->info.state >= JOB_COMPLETED && j->journal == NULL && !j->starting
+        && j->events_unwritten == 0;
 }
 
 bool
