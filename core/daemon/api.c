@@ -25,6 +25,7 @@ api_release(struct api *api)
     if (--api->refs > 0)
         return;
     reruns_free(api->reruns);
+    text_fini(&api->openapi);
     free(api);
 }
 

@@ -27,6 +27,7 @@ struct api {
     /* The server's own; leave zero. */
     int64_t started_unix_ms;
     struct reruns *reruns;
+    struct text openapi; /* what GET /openapi.json answers; empty before the first */
     int refs;
 };
 
@@ -36,7 +37,8 @@ void api_release(struct api *api);
 typedef void api_handler(struct request *rq);
 
 /* api_inspect.c */
-api_handler api_health, api_version, api_list_routes, api_list_providers, api_get_provider;
+api_handler api_health, api_version, api_list_routes, api_list_providers, api_get_provider,
+    api_openapi;
 /* api_models.c */
 api_handler api_list_models, api_get_model;
 /* api_datasets.c */

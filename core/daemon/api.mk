@@ -9,6 +9,8 @@ API_SOURCES = \
 	%D%/api_models.c \
 	%D%/api_scoring.c \
 	%D%/exchange.h \
+	%D%/openapi.c %D%/openapi.h \
+	%D%/operations.c %D%/operations.h \
 	%D%/prefer.c %D%/prefer.h \
 	%D%/request.c %D%/request.h \
 	%D%/reruns.c %D%/reruns.h \

@@ -14,7 +14,12 @@
 struct api;
 struct route;
 
-enum level { LEVEL_V1 = 1, LEVEL_V1ALPHA = 2, LEVEL_V1BETA = 4 };
+enum level {
+    LEVEL_V1 = 1,
+    LEVEL_V1ALPHA = 2,
+    LEVEL_V1BETA = 4,
+    LEVEL_NONE = 8, /* the path begins with the route */
+};
 
 #define REQUEST_PARAMS 2 /* the most that a route has */
 

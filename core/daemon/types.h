@@ -4,7 +4,8 @@
 
 #include "daemon/validate.h"
 
-extern const struct type type_benchmark_config;
+extern const struct type type_benchmark_config, type_scoring_params, type_return_type,
+    type_purpose, type_data_source, type_job_status;
 
 extern const struct body_type body_run_eval;        /* also a bare BenchmarkConfig */
 extern const struct body_type body_evaluate_rows;   /* input_rows stays text */

@@ -122,6 +122,12 @@ tests_unit_routes_t_SOURCES = %D%/test-routes.c
 tests_unit_routes_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_routes_t_LDADD = $(DAEMON_LIBS) -lm
 
+check_PROGRAMS += %D%/openapi.t
+TESTS += %D%/openapi.t
+tests_unit_openapi_t_SOURCES = %D%/test-openapi.c
+tests_unit_openapi_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_openapi_t_LDADD = $(DAEMON_LIBS) -lm
+
 check_PROGRAMS += %D%/server.t
 TESTS += %D%/server.t
 tests_unit_server_t_SOURCES = %D%/test-server.c
