@@ -9,6 +9,12 @@ tests_plugins_crash_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
 tests_plugins_crash_la_CFLAGS = $(CFLAGS_PLUGIN)
 tests_plugins_crash_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
 
+check_LTLIBRARIES += %D%/given.la
+tests_plugins_given_la_SOURCES = %D%/given.c
+tests_plugins_given_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
+tests_plugins_given_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_plugins_given_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
+
 check_LTLIBRARIES += %D%/hang.la
 tests_plugins_hang_la_SOURCES = %D%/hang.c
 tests_plugins_hang_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
