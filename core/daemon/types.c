@@ -323,7 +323,8 @@ const struct type type_benchmark_config = {
     .kind = TYPE_OBJECT, .name = "BenchmarkConfig",
     .fields = (const struct field[]){
         { "eval_candidate", &candidate, .required = true },
-        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        /* null is an error in the reference, and yet clients send it */
+        { "scoring_params", &params_by_function, .otherwise = "{}", .nullable = true },
         { "num_examples", &positive, .otherwise = "null", .nullable = true },
         /* extensions: left out when not given */
         { "epochs", &positive, .nullable = true },

@@ -170,7 +170,7 @@ sampling() {
     wrong "$(with '"num_examples":1.5')" $in.num_examples 'Input should be a valid integer, got a number with a fractional part' int_from_float
     wrong "$(with '"num_examples":[]')" $in.num_examples 'Input should be a valid integer' int_type
     wrong "$(with '"num_examples":0')" $in.num_examples 'Input should be greater than or equal to 1' greater_than_equal
-    wrong "$(with '"scoring_params":null')" $in.scoring_params 'Input should be a valid dictionary' dict_type
+    wrong "$(with '"scoring_params":[]')" $in.scoring_params 'Input should be a valid dictionary' dict_type
     wrong "$(with '"on_error":"ignore"')" $in.on_error "Input should be 'fail' or 'record'" enum
     wrong "$(with '"epochs":0')" $in.epochs 'Input should be greater than or equal to 1' greater_than_equal
     wrong "$(with '"max_error_rate":2')" $in.max_error_rate 'Input should be less than or equal to 1' less_than_equal

@@ -229,7 +229,9 @@ test_config(void)
 #define AT "body.benchmark_config."
     refused(&body_run_eval, CONFIG("\"num_examples\":0"),
             AT "num_examples: greater_than_equal");
-    refused(&body_run_eval, CONFIG("\"scoring_params\":null"), AT "scoring_params: dict_type");
+    taken(&body_run_eval, CONFIG("\"scoring_params\":null"),
+          "{\"benchmark_config\":{\"eval_candidate\":" PLAIN_MODEL
+          ",\"scoring_params\":null,\"num_examples\":null}}");
     refused(&body_run_eval, CONFIG("\"scoring_params\":[]"), AT "scoring_params: dict_type");
     refused(&body_run_eval, CONFIG("\"scoring_params\":{\"f\":null}"),
             AT "scoring_params.f: model_attributes_type");
