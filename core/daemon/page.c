@@ -201,7 +201,7 @@ add_row(struct dataset_page *p)
     }
     if (p->sent++ > 0)
         text_putc(&p->text, ',');
-    text_put_str(&p->text, row);
+    jtext_put_finite(&p->text, jtext_whole(row));
     return true;
 }
 

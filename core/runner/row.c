@@ -243,7 +243,7 @@ say_generation(struct row *r, struct jval answer, const struct failure *f, bool 
         text_puts(t, "null,\"error\":");
         put_failure(t, f);
     } else {
-        jtext_put_compact(t, answer);
+        jtext_put_finite(t, answer);
     }
     put_epoch(r, t);
     if (ret_json != NULL)

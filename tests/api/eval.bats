@@ -300,6 +300,11 @@ call() {
         $four/evaluations "$(call '[{"expected_answer":"x","generated_answer":"y"}]' '["basic::equality"]')" -H 'Evald-Extensions: off'
 }
 
+@test "evaluate_rows: an answer that JSON has no number for is null" {
+    post_says 200 '"generations":[{"generated_answer":null},{"generated_answer":{"a":[null,1.5]}}]' $four/evaluations \
+        "$(call '[{"expected_answer":NaN},{"expected_answer":{"a":[-Infinity,1.5]}}]' '["basic::equality"]')"
+}
+
 @test "evaluate_rows: no rows, or no functions, is a 400" {
     posts 400 "$(invalid body.input_rows 'List should have at least 1 item after validation, not 0' too_short)" \
         $four/evaluations "$(call '[]' '["basic::equality"]')"

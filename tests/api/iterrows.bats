@@ -82,6 +82,15 @@ iterates_not() {
     iterates "file://localhost$ROOT/rows%20one.jsonl" "$rows"
 }
 
+@test "numbers that JSON has not are null, all others stay as they are" {
+    printf '{"a": NaN,"b":[-Infinity,1e999],"c":1E5,"d":123456789012345678901234567890}\n' >"$ROOT/nan.jsonl"
+    rows='{"a":null,"b":[null,null],"c":1E5,"d":123456789012345678901234567890}'
+    iterates "$ROOT/nan.jsonl" "$rows"
+    put_rows nan <"$ROOT/nan.jsonl"
+    answers 200 "{\"data\":[$rows],\"has_more\":false,\"url\":null}" GET /v1beta/datasetio/iterrows/nan
+    says 200 "\"rows\":[$rows]" GET /v1beta/datasets/nan
+}
+
 @test "a JSON array of objects" {
     printf '[{"a": 1},\n {"a": [2]}]' >"$ROOT/rows.json"
     iterates "$ROOT/rows.json" '{"a":1},{"a":[2]}'

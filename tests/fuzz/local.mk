@@ -15,3 +15,14 @@ tests_fuzz_json_fuzz_SOURCES = %D%/json.c
 tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/validate.t
+EXTRA_PROGRAMS += %D%/validate-fuzz
+TESTS += %D%/validate.t
+tests_fuzz_validate_t_SOURCES = %D%/validate.c $(FUZZ_REPLAY)
+tests_fuzz_validate_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_validate_t_LDADD = $(DAEMON_LIBS)
+tests_fuzz_validate_fuzz_SOURCES = %D%/validate.c
+tests_fuzz_validate_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_validate_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_validate_fuzz_LDADD = $(DAEMON_LIBS)

@@ -84,6 +84,8 @@ test_bodies(void)
     refused(&body_run_eval, "{\"benchmark_config\":null}",
             "body.benchmark_config: model_attributes_type");
     refused(&body_run_eval, "{\"a\":1", "body.6: json_invalid");
+    refused(&body_run_eval, "\xef\xbb\xbf{}", "body.benchmark_config: missing");
+    refused(&body_run_eval, "\xef\xbb\xbf", "body.benchmark_config: missing");
     refused(&body_run_eval, "{\"\xc3\xa9\": nix}", "body.6: json_invalid");
     refused(&body_run_eval, "{\"a\\u0000b\":1}", "body.1: json_invalid");
     refused(&body_run_eval, "{\"a\":\"\\ud800\"}", "body.6: json_invalid");
