@@ -406,6 +406,8 @@ static const struct {
       "off: leave out what the Llama Stack API does not have." },
     { HEEDS_LAST_EVENT_ID, "LastEventID", "Last-Event-ID",
       "Begin behind the event with this id." },
+    { HEEDS_KEY, "IdempotencyKey", "Idempotency-Key",
+      "The same request with the same key again begins nothing new." },
 };
 
 static void

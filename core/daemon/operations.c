@@ -125,7 +125,8 @@ static const struct type listed_job = {
     .kind = TYPE_OBJECT, .name = "ListedJob",
     FIELDS(MUST("job_id", &string), MUST("benchmark_id", &string),
            MUST("status", &type_job_status), MUST("owner", &count), JOB_TIMES, JOB_ROWS,
-           OR_NULL("error", &string)),
+           OR_NULL("error", &string), { "paused", &boolean, .required = false },
+           MAY("parent_job_id", &string)),
 };
 static const struct type listed_jobs = { .kind = TYPE_ARRAY, .of = &listed_job };
 static const struct type jobs = {
@@ -150,11 +151,32 @@ static const struct type job_detail = {
     FIELDS(MUST("job_id", &string), MUST("benchmark_id", &string),
            MUST("status", &type_job_status), MUST("state", &string), MUST("owner", &count),
            JOB_TIMES, MUST("progress", &progress), MUST("usage", &usage),
-           OR_NULL("error", &job_error), OR_NULL("manifest", &dict)),
+           OR_NULL("error", &job_error), { "paused", &boolean, .required = false },
+           MAY("parent_job_id", &string), OR_NULL("manifest", &dict)),
 };
+static const struct type row_word = {
+    .kind = TYPE_ENUM, .words = (const char *const[]){ "ok", "error", "pending", NULL },
+};
+static const struct type row_error = {
+    .kind = TYPE_OBJECT, .name = "RowError",
+    FIELDS(MUST("stage", &string), MUST("code", &string), MUST("message", &string),
+           MUST("attempts", &count), MAY("function", &string)),
+};
+static const struct type row_errors = { .kind = TYPE_ARRAY, .of = &row_error };
+static const struct type row_scores = {
+    .kind = TYPE_MAP, .of = &score_row, .nullable_items = true,
+};
+static const struct type job_row = {
+    .kind = TYPE_OBJECT, .name = "JobRow",
+    FIELDS(MUST("index", &count), MUST("epoch", &count), MUST("row_id", &any),
+           MUST("status", &row_word), OR_NULL("generation", &dict),
+           MUST("scores", &row_scores), MUST("errors", &row_errors),
+           MUST("truncated", &boolean), MUST("usage", &usage)),
+};
+static const struct type listed_rows = { .kind = TYPE_ARRAY, .of = &job_row };
 static const struct type job_rows = {
     .kind = TYPE_OBJECT, .name = "ListJobRowsResponse",
-    FIELDS(MUST("data", &dicts), MUST("has_more", &boolean)),
+    FIELDS(MUST("data", &listed_rows), MUST("has_more", &boolean), OR_NULL("next", &count)),
 };
 
 /* --------------------------------------------------------------------------------- scoring */
@@ -243,7 +265,8 @@ OP(list_benchmarks, "List the benchmarks", GIVES(benchmarks));
 OP(register_benchmark, "Register a benchmark", .kind = ANSWER_NULL);
 OP(get_benchmark, "A benchmark", GIVES(benchmark));
 OP(delete_benchmark, "Unregister a benchmark", .kind = ANSWER_NOTHING);
-OP(run_eval, "Evaluate a candidate on a benchmark", GIVES(job), .heeds = HEEDS_PREFER);
+OP(run_eval, "Evaluate a candidate on a benchmark", GIVES(job), .may = MAY_409,
+   .heeds = HEEDS_PREFER | HEEDS_KEY);
 OP(list_benchmark_jobs, "List the jobs of a benchmark", GIVES(jobs));
 OP(evaluate_rows, "Evaluate a candidate on the rows of the request",
    GIVES(evaluate_response), .heeds = HEEDS_EXTENSIONS);
@@ -256,7 +279,8 @@ OP(job_rows, "Rows of a job as far as they are done", GIVES(job_rows));
 OP(job_events, "What happens to a job, as server-sent events", .kind = ANSWER_EVENTS,
    .heeds = HEEDS_LAST_EVENT_ID);
 OP(job_retry, "Try the failed rows of a job again", GIVES(job), .may = MAY_409);
-OP(job_rescore, "Score what a job generated again", GIVES(job), .may = MAY_409);
+OP(job_rescore, "Score what a job generated again", GIVES(job), .may = MAY_409,
+   .heeds = HEEDS_PREFER | HEEDS_KEY);
 OP(job_pause, "Start no more rows of a job", GIVES(job), .may = MAY_409);
 OP(job_resume, "Go on with a paused job", GIVES(job), .may = MAY_409);
 OP(list_jobs, "List jobs", GIVES(jobs));

@@ -26,6 +26,7 @@ enum {
     HEEDS_PREFER = 1,        /* Prefer: respond-async, wait=N */
     HEEDS_EXTENSIONS = 2,    /* Evald-Extensions: off */
     HEEDS_LAST_EVENT_ID = 4, /* Last-Event-ID: N */
+    HEEDS_KEY = 8,           /* Idempotency-Key: KEY */
 };
 
 struct operation {
