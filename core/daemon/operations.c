@@ -305,6 +305,9 @@ OP(append_rows, "Append rows to a data set", .kind = ANSWER_DONE, .may = MAY_501
 OP(list_models, "List the models", GIVES(models));
 OP(list_openai_models, "List the models", GIVES(models));
 OP(get_model, "A model", GIVES(model), .may = MAY_404);
+OP(register_model, "Models are registered in evald.conf only", GIVES(model), .may = MAY_501);
+OP(delete_model, "Models are registered in evald.conf only", .kind = ANSWER_NOTHING,
+   .may = MAY_501);
 OP(health, "Is evald well?", GIVES(health));
 OP(version, "The version of evald", GIVES(version));
 OP(list_routes, "List the routes", GIVES(routes));
