@@ -21,11 +21,13 @@ teardown_file() {
 }
 
 setup() {
-    SUITES_EVALD=$EVALD_PID
+    SUITES_EVALD=$EVALD_PID SUITES_SERVERS=$SERVER_PIDS
 }
 
 teardown() {
-    [ "$EVALD_PID" = "$SUITES_EVALD" ] || stop_evald # one of the test's own
+    SERVER_PIDS=${SERVER_PIDS#"$SUITES_SERVERS"}
+    stop_servers # of the test's own
+    [ "$EVALD_PID" = "$SUITES_EVALD" ] || stop_evald
 }
 
 at=/v1alpha/eval/benchmarks
@@ -43,6 +45,21 @@ scores() {
 }
 
 right='[{"expected_answer":"x","generated_answer":"x"}]'
+
+# register_judge ID: grades by what follows "Answer: " in the reply to the generated answer.
+register_judge() {
+    posts 200 null /v1/scoring-functions \
+        "{\"scoring_fn_id\":\"$1\",\"description\":\"a letter\",\"return_type\":{\"type\":\"string\"},\"provider_id\":\"llm-as-judge\",\"params\":{\"type\":\"llm_as_judge\",\"judge_model\":\"m\",\"prompt_template\":\"{generated_answer}\",\"judge_score_regexes\":[\"Answer: ([A-C])\"],\"aggregation_functions\":[]}}"
+}
+judged='[{"input_query":"q","expected_answer":"[[ANS:C]]","generated_answer":"[[ANS:B]]"}]'
+
+@test "D1: parameters count for their request alone" {
+    register_judge acme::d1
+    scores 200 '{"score":"Ans","judge_feedback":"Answer: C"}' "$judged" \
+        '{"acme::d1":{"type":"llm_as_judge","judge_model":"m","prompt_template":"{expected_answer}","judge_score_regexes":["(Ans)"],"aggregation_functions":[]}}'
+    scores 200 '{"score":"B","judge_feedback":"Answer: B"}' "$judged" '{"acme::d1":null}'
+    says 200 '"judge_score_regexes":["Answer: ([A-C])"]' GET /v1/scoring-functions/acme::d1
+}
 
 @test "D2: an aggregation list counts for its request alone" {
     scores 200 '"aggregated_results":{"median":{"median":1.0}}' "$right" \
@@ -140,11 +157,42 @@ END
     done
 }
 
+@test "D12: rows that are appended are there" {
+    printf '{"n":0}\n' | put_rows grows
+    answers 204 "" POST /v1beta/datasetio/append-rows/grows -H 'Content-Type: application/json' -d '{"rows":[{"n":1},{"n":2}]}'
+    answers 200 null POST /v1/datasetio/append-rows/grows -H 'Content-Type: application/json' -d '{"rows":[{"n":3}]}'
+    answers 200 '{"data":[{"n":0},{"n":1},{"n":2},{"n":3}],"has_more":false,"url":null}' GET /v1beta/datasetio/iterrows/grows
+    put_uri fixed data:text/csv,n%0A1
+    post_says 501 'Not implemented: ' /v1beta/datasetio/append-rows/fixed '{"rows":[{"n":2}]}'
+    answers 200 '{"data":[{"n":1}],"has_more":false,"url":null}' GET /v1beta/datasetio/iterrows/fixed
+}
+
 @test "D13: rows come back as they were sent, ragged or not" {
     rows='[{"a":1},{"b":2},{"a":2.0,"c":null},{"a":"x"},{}]'
     post_says 200 "\"rows\":$rows" /v1beta/datasets \
         "{\"purpose\":\"eval/question-answer\",\"dataset_id\":\"ragged\",\"source\":{\"type\":\"rows\",\"rows\":$rows}}"
     answers 200 "{\"data\":$rows,\"has_more\":false,\"url\":null}" GET /v1beta/datasetio/iterrows/ragged
+}
+
+@test "D14: a remote data set is fetched once, not for every page" {
+    EVALD_DIR=$BATS_TEST_TMPDIR
+    mkdir "$BATS_TEST_TMPDIR/files"
+    printf '{"n":%d}\n' 0 1 2 >"$BATS_TEST_TMPDIR/files/three.jsonl"
+    start_data data "$BATS_TEST_TMPDIR/files"
+    start_evald "dataset = { hosts = [ \"$DATA_URL\" ]; };"
+    put_uri remote "$DATA_URL/three.jsonl"
+    for n in 0 1 2; do
+        says 200 "{\"data\":[{\"n\":$n}]" GET "/v1beta/datasetio/iterrows/remote?start_index=$n&limit=1"
+    done
+    contains "$(server data /stats)" '"/three.jsonl":1'
+}
+
+@test "D15: the rows of a data set are scored, and what cannot be saved is refused first" {
+    post_says 200 '{"dataset_id":"four","results":{"basic::equality":{"score_rows":[{"score":1.0},{"score":0.0},{"score":1.0},{"score":1.0}],"aggregated_results":{"accuracy":{"accuracy":0.75,' \
+        /v1/scoring/score-batch '{"dataset_id":"four","scoring_functions":{"basic::equality":null}}'
+    post_says 501 'Not implemented: ' /v1/scoring/score-batch \
+        '{"dataset_id":"four","scoring_functions":{"test::crash":null},"save_results_dataset":true}' -D "$(headers)"
+    has_header 'x-should-retry: false'
 }
 
 @test "D16: rows with completion_input are completed" {
@@ -166,6 +214,23 @@ END
     watch_sent "$RECORD"
     evaluates 200 '"generations":' '[{"expected_answer":"x","chat_completion_input":"[{\"role\":\"user\",\"content\":\"1\"},{\"role\":\"assistant\",\"content\":\"2\"},{\"role\":\"system\",\"content\":\"3\"},{\"role\":\"user\",\"content\":\"4\"}]"}]'
     [ "$(sent '[.messages[] | .role, .content]')" = '["user","1","assistant","2","system","3","user","4"]' ]
+}
+
+@test "D19: a function that a plugin brings is not unregistered, not even by half" {
+    says 501 'Not implemented: ' DELETE /v1/scoring-functions/basic::equality
+    scores 200 '"score_rows":[{"score":1.0}]' "$right" '{"basic::equality":null}'
+    says 200 '"identifier":"basic::equality"' GET /v1/scoring-functions/basic::equality
+}
+
+@test "D20: a registered judge judges after a restart, too" {
+    EVALD_DIR=$BATS_TEST_TMPDIR
+    read -r models <"$BATS_FILE_TMPDIR/server.models"
+    start_evald "$(models "$(model m "http://${models#listening on }/v1")")"
+    register_judge acme::d20
+    stop_evald
+    start_evald
+    scores 200 '{"score":"B","judge_feedback":"Answer: B"}' "$judged" '{"acme::d20":null}'
+    answers 204 "" DELETE /v1/scoring-functions/acme::d20
 }
 
 @test "D22: every error has one body that both generations read" {

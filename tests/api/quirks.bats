@@ -121,6 +121,16 @@ aggregates() {
         '{"basic::subset_of":null}'
 }
 
+@test "Q15: a judge's score is text, the first match anywhere, and its words are always there" {
+    judge() {
+        scores "$1" '[{"input_query":"q","expected_answer":"e","generated_answer":"[[ANS:NOT_ATTEMPTED]]"}]' \
+            "{\"llm-as-judge::base\":{\"type\":\"llm_as_judge\",\"judge_model\":\"org/m\",\"prompt_template\":\"{generated_answer}\",\"judge_score_regexes\":$2,\"aggregation_functions\":[\"categorical_count\"]}}"
+    }
+    judge '"score_rows":[{"score":"A","judge_feedback":"Answer: NOT_ATTEMPTED"}],"aggregated_results":{"categorical_count":{"categorical_count":{"A":1}}}' '["(A|B|C)"]'
+    judge '"score_rows":[{"score":"T","judge_feedback":"Answer: NOT_ATTEMPTED"}]' '["([0-9])","(B|T)"]'
+    judge '"score_rows":[{"score":null,"judge_feedback":"Answer: NOT_ATTEMPTED"}],"aggregated_results":{"categorical_count":{"categorical_count":{"None":1}}}' '["([0-9])"]'
+}
+
 @test "Q16: a row without a score still weighs" {
     # 1*2 / (2 + 2)
     aggregates '{"weighted_average":{"weighted_average":0.5}}' \

@@ -58,6 +58,10 @@ exchange() {
     exchange 02-page
 }
 
+@test "rows are appended to it" {
+    exchange 03-append-rows
+}
+
 @test "a benchmark is registered on the deprecated alias" {
     exchange 04-register-benchmark
 }
