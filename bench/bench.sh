@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # bench.sh - the figures of evald, each beside its target; `make bench` runs it.
 #
-#   EVALD_BUILDDIR=DIR bench.sh [start] [generation] [scoring] [memory]
+#   EVALD_BUILDDIR=DIR bench.sh [start] [http] [rows] [generation] [scoring] [memory] [result]
+#            [paging]
 #
 # A rate is a ratio to a yardstick that runs on this machine in the same minutes: evald and
 # yardstick take turns, three rounds, and the median of their ratios counts.  Each line: figure,
@@ -18,12 +19,17 @@ for dir in "$BUILD"/plugins/.libs "$BUILD"/plugins/*/.libs; do
 done
 
 ROUNDS=3
+HTTP_ROUNDS=5
+HTTP_REQUESTS=100000
 IN_FLIGHT=64
 GENERATION_20_ROWS=12000
 GENERATION_0_ROWS=60000
 SCORING_ROWS=100000
 SHORT_ROWS=10000
 LONG_ROWS=200000
+RESULT_ROWS=1000000
+PAGED_ROWS=1000000
+PAGE=1000
 
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/evald-bench.XXXXXX")
 PIDS=()
@@ -275,6 +281,114 @@ EOF
     stop_evald
 }
 
+# The yardstick of HTTP: nginx on a Unix socket that answers as /v1/health does, one process of
+# our own with nothing outside of DIR.
+start_nginx() {
+    mkdir "$DIR/nginx"
+    cat >"$DIR/nginx/conf" <<EOF
+daemon off; master_process off; pid $DIR/nginx/pid; error_log $DIR/nginx/log;
+events { worker_connections 1024; }
+http {
+    access_log off; keepalive_requests 100000000;
+    client_body_temp_path $DIR/nginx/a; proxy_temp_path $DIR/nginx/b;
+    fastcgi_temp_path $DIR/nginx/c; uwsgi_temp_path $DIR/nginx/d; scgi_temp_path $DIR/nginx/e;
+    server {
+        listen unix:$DIR/nginx/sock;
+        location / { default_type application/json; return 200 '{"status":"OK"}'; }
+    }
+}
+EOF
+    "$1" -e "$DIR/nginx/log" -p "$DIR/nginx" -c "$DIR/nginx/conf" >/dev/null 2>&1 &
+    NGINX=$!
+    PIDS+=("$NGINX")
+    wait_for curl -s -f -o /dev/null --unix-socket "$DIR/nginx/sock" http://nginx/
+}
+
+# load SOCKET CONNECTIONS: sets RATE and P99_US
+load() {
+    local result
+    result=$("$BENCH/udsload" -u "unix:$1" -c "$2" -n "$HTTP_REQUESTS" /v1/health) \
+        || broken "udsload: $result"
+    RATE=$(member req_s <<<"$result")
+    P99_US=$(member p99_us <<<"$result")
+}
+
+http_beside_nginx() {
+    local i rates=() tails=() mine=() mine_p99
+    for ((i = 0; i < HTTP_ROUNDS; i++)); do
+        load "$DIR/sock" "$1"
+        mine+=("$RATE") mine_p99=$P99_US
+        load "$DIR/nginx/sock" "$1"
+        rates+=("$(calc "${mine[i]} / $RATE")")
+        tails+=("$(calc "$mine_p99 / $P99_US")")
+    done
+    printf '  %s connections: %s requests/s %s\n' "$1" "$(median "${mine[@]}")" \
+        "$(spread "${mine[@]}")"
+    verdict "http: requests/s of nginx's, $1 connections" "$(median "${rates[@]}")" '>=' 0.6 \
+        "$(spread "${rates[@]}")"
+    verdict "http: p99 to nginx's, $1 connections" "$(median "${tails[@]}")" '<=' 3 \
+        "$(spread "${tails[@]}")"
+}
+
+http() {
+    local n result nginx
+    nginx=$(PATH=$PATH:/usr/sbin:$BENCH/nginx/usr/sbin command -v nginx) || nginx=
+    start_evald
+    if [ -n "$nginx" ]; then
+        start_nginx "$nginx"
+        http_beside_nginx 16
+        http_beside_nginx 64
+        kill "$NGINX"
+    else
+        echo "  no nginx to compare with; './setup bench' gets one"
+    fi
+    for n in 128 256; do
+        result=$("$BENCH/udsload" -u "unix:$DIR/sock" -c "$n" -n "$HTTP_REQUESTS" /v1/health \
+            2>/dev/null) || :
+        verdict "http: not answered, $n connections" \
+            "$(calc "$HTTP_REQUESTS - $(member ok <<<"$result")" 0)" '<=' 0
+    done
+    stop_evald
+}
+
+# What evald and all its children have used, in ms.
+cpu_ms_of_all() {
+    { cat /proc/[0-9]*/stat 2>/dev/null || :; } | awk -v pid="$EVALD_PID" -v hz="$(getconf CLK_TCK)" '
+        { own = $1 == pid; sub(/.*\) /, "") }
+        own { sum += $12 + $13 + $14 + $15 }
+        $2 == pid { sum += $12 + $13 }
+        END { printf "%d", sum * 1000 / hz }'
+}
+
+rows() {
+    local i before after calls=200 result body='{"scoring_functions":["basic::equality"],
+        "benchmark_config":{"eval_candidate":{"type":"model","model":"baseline::echo",
+        "sampling_params":{"max_tokens":64}}},"input_rows":['
+    start_evald
+    api POST v1beta/datasets '{"dataset_id":"none","purpose":"eval/messages-answer",
+        "source":{"type":"rows","rows":[{"expected_answer":"a"}]}}' >/dev/null
+    api POST v1alpha/eval/benchmarks '{"benchmark_id":"none","dataset_id":"none",
+        "scoring_functions":["basic::equality"]}' >/dev/null
+    for ((i = 0; i < 100; i++)); do
+        body+="{\"id\":$i,\"input_query\":\"What is $i and $i?\",\"expected_answer\":\"$((i + i))\","
+        body+='"chat_completion_input":"[{\"role\":\"user\",\"content\":\"What is '"$i and $i"'?\"}]"},'
+    done
+    printf '%s]}' "${body%,}" >"$DIR/rows.json"
+    call_rows 5 >/dev/null
+    before=$(cpu_ms_of_all)
+    result=$(call_rows "$calls")
+    after=$(cpu_ms_of_all)
+    verdict "rows: evaluate_rows of 100 rows, ms of CPU" "$(calc "($after - $before) / $calls" 2)" \
+        '<=' 3 "(median $(calc "$(member p50_us <<<"$result") / 1000" 2) ms)"
+    stop_evald
+}
+
+call_rows() {
+    "$BENCH/udsload" -u "unix:$DIR/sock" -c 1 -n "$1" -w 0 -m POST -b "$DIR/rows.json" \
+        -H 'Content-Type: application/json' /v1alpha/eval/benchmarks/none/evaluations \
+        || broken "a call of 100 rows"
+}
+
 # generation_at LATENCY ROWS TARGET
 generation_at() {
     local url=URL_$1 i n=$2 result ceiling=() rates=() ratios=() cpu=() most=0 seen
@@ -373,10 +487,76 @@ memory() {
     memory_of scoring baseline::recorded --generated
 }
 
-[ $# -gt 0 ] || set -- start generation scoring memory
+# A result of many rows, while it is read.
+result() {
+    local before bytes
+    yes '{"expected_answer":"A","generated_answer":"A"}' | head -n "$RESULT_ROWS" \
+        >"$DIR/result.jsonl" || :
+    start_evald
+    register result
+    run_job result baseline::recorded "$RESULT_ROWS"
+    before=$(peak_kb_of "$EVALD_PID")
+    bytes=$(curl -sS -f --unix-socket "$DIR/sock" \
+        "http://evald/v1alpha/eval/benchmarks/result/jobs/0/result" | wc -c)
+    verdict "result: of $RESULT_ROWS rows, MB" "$(calc "$bytes / 1000000" 1)" '>=' 30
+    verdict "result: evald's memory grows by, MB" \
+        "$(calc "($(peak_kb_of "$EVALD_PID") - $before) / 1024" 1)" '<' 4 \
+        "(to $(calc "$(peak_kb_of "$EVALD_PID") / 1024" 1) MB)"
+    stop_evald
+}
+
+# page_ms START ROWS: the time of one page of the data set paged
+page_ms() {
+    local seconds
+    seconds=$(curl -sS -f -o "$DIR/page" --unix-socket "$DIR/sock" -w '%{time_total}' \
+        "http://evald/v1beta/datasetio/iterrows/paged?start_index=$1&limit=$2") || broken "a page"
+    [ "$(grep -o '"id":' "$DIR/page" | wc -l)" -eq "$2" ] || broken "rows are missing: $1"
+    calc "$seconds * 1000"
+}
+
+# paging_of FORMAT: the first use scans the file once; every page after it is as quick as the first
+paging_of() {
+    local i unknown end low high first=() middle=() last=()
+    start_evald
+    api POST v1beta/datasets "{\"dataset_id\":\"paged\",\"purpose\":\"eval/messages-answer\",
+        \"source\":{\"type\":\"uri\",\"uri\":\"file://$DIR/paged.$1\"}}" >/dev/null
+    unknown=$(page_ms 0 1)
+    low=$(peak_kb_of "$EVALD_PID")
+    end=$(page_ms $((PAGED_ROWS - 1)) 1)
+    for ((i = 0; i < 31; i++)); do
+        first+=("$(page_ms 0 "$PAGE")")
+        middle+=("$(page_ms $((PAGED_ROWS / 2 + 200)) "$PAGE")")
+        last+=("$(page_ms $((PAGED_ROWS - PAGE)) "$PAGE")")
+    done
+    high=$(peak_kb_of "$EVALD_PID")
+    stop_evald
+    local first_ms middle_ms last_ms
+    first_ms=$(median "${first[@]}")
+    middle_ms=$(median "${middle[@]}")
+    last_ms=$(median "${last[@]}")
+    printf '  %s: of an unknown file the first row %s ms, then the last %s ms\n' "$1" "$unknown" "$end"
+    printf '  %s: first page %s ms, middle %s ms, last %s ms\n' "$1" "$first_ms" "$middle_ms" "$last_ms"
+    verdict "paging: $1, last page to first" "$(calc "$last_ms / $first_ms")" '<=' 2
+    verdict "paging: $1, middle page to first" "$(calc "$middle_ms / $first_ms")" '<=' 2
+    verdict "paging: $1, peak memory, last to first" "$(calc "$high / $low")" '<=' 2 \
+        "($(calc "$low / 1024" 1) MB for the first page)"
+}
+
+paging() {
+    awk -v n="$PAGED_ROWS" 'BEGIN { for (i = 0; i < n; i++)
+        printf "{\"id\":%d,\"input_query\":\"What is %d + %d?\",\"expected_answer\":\"%d\"}\n", i, i, i, 2 * i }' \
+        >"$DIR/paged.jsonl"
+    awk -v n="$PAGED_ROWS" 'BEGIN { print "id,input_query,expected_answer"
+        for (i = 0; i < n; i++) printf "%d,\"What is %d + %d?\",\"a\n%d\"\n", i, i, i, 2 * i }' >"$DIR/paged.csv"
+    paging_of jsonl
+    paging_of csv
+    rm "$DIR/paged.jsonl" "$DIR/paged.csv"
+}
+
+[ $# -gt 0 ] || set -- start http rows generation scoring memory result paging
 for figure in "$@"; do
     case $figure in
-        start | generation | scoring | memory) ;;
+        start | http | rows | generation | scoring | memory | result | paging) ;;
         *) echo "bench: no such figure: $figure" >&2; exit 2 ;;
     esac
 done

@@ -26,7 +26,7 @@ CLEANFILES += $(BENCH_TOOLS)
 %C%_udsload_LDADD = $(COMMON_LIB) -lm
 %C%_udsload_LDFLAGS = $(LDFLAGS_PROGRAM)
 
-# BENCH: which of them, "start generation scoring memory" when not given.
+# BENCH: which of them, such as "start http"; all when not given.
 .PHONY: bench
 bench: all $(BENCH_TOOLS) $(MODEL_SERVER)
 	EVALD_BUILDDIR='$(abs_top_builddir)' CC='$(CC)' bash $(srcdir)/bench/bench.sh $(BENCH)

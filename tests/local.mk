@@ -18,4 +18,5 @@ include %D%/unit/local.mk
 include %D%/cli/local.mk
 include %D%/faults/local.mk
 include %D%/api/local.mk
+include %D%/conformance/local.mk
 include %D%/fuzz/local.mk

@@ -58,6 +58,17 @@ out=$(absent "$src/man/evald.conf.5" ${words:-no-settings-found})
 [ -z "$out" ]
 result $? "evald.conf(5) names every setting" "$out"
 
+# The routes of the API, without the levels and ids that the page writes in its own way, and
+# the members of a BenchmarkConfig.
+words=$(sed -n '/^static const struct route table/,/^};/s/.*"\(\/[a-z][a-z0-9/.-]*[a-z]\).*/\1/p' \
+    "$src/core/daemon/routes.c" | grep -vxE '/admin.*|/eval/compare' | sort -u)
+words="$words $(sed -n '/^const struct type type_benchmark_config/,/^};/s/^ *{ "\([a-z_]*\)".*/\1/p' \
+    "$src/core/daemon/types.c" | grep -vx cache)"
+# shellcheck disable=SC2086
+out=$(absent "$src/man/evald-api.7" ${words:-no-routes-found})
+[ -z "$out" ]
+result $? "evald-api(7) names every route and every member of a BenchmarkConfig" "$out"
+
 # The commands of evalctl.
 words=$(sed -n 's/^    { "\([a-z]*\)", [a-z_]*, [0-9].*/\1/p' "$src/core/ctl/main.c")
 # shellcheck disable=SC2086

@@ -15,7 +15,7 @@
  *
  * ## evald -> runner
  *
- * JOB    {"mode":"job"|"call","job":ID|null,
+ * JOB    {"mode":"job"|"call"|"source","job":ID|null,
  *         "plugins":[{"file":F,"path":TEXT,"sha256":HEX,"ids":[ID,...]},...],
  *         "dataset":{"name":TEXT,"format":"jsonl"|"csv","size":N,"limit":N|null,
  *                    "row_id_column":NAME|null,"cluster":NAME|null},
@@ -28,16 +28,21 @@
  *         "functions":[{"id":ID,"plugin":PLUGIN,"params":{...},
  *                       "aggregation_functions":[NAME,...]},...],
  *         "window":ROWS,"window_bytes":N,"max_attempts":N,"plugin_timeout_ms":N,
- *         "ask_timeout_ms":N,"resume":BOOL,"suspects":[AT,...],"quarantine":[PLUGIN,...]}
+ *         "ask_timeout_ms":N,"rescored":BOOL,"resume":BOOL,"suspects":[AT,...],
+ *         "quarantine":[PLUGIN,...]}
  *        Descriptors, in this order: one for each element of plugins whose file is not
- *        null (F counts from 0), the data set, the breadcrumb page (crumb.h) and, with the
+ *        null (F counts from 0), the data set (but of mode source), the breadcrumb page (crumb.h) and, with the
  *        first JOB of a process, the gateway link.  A call runner keeps its plugins: a
  *        later JOB names them with "file":null.
  *        "functions" in the order of results; phase 0 is the candidate, phase i+1 is
  *        functions[i].  "sampling" has the model document's members (temperature, top_p,
  *        top_k, max_tokens, repetition_penalty, stop); absent ones are absent.
+ *        "rescored": the journal holds the generations of another job, and there is no
+ *        candidate; a row without one is an error of the candidate, for every scorer.
  *        "suspects": rows that were under way at a death that nobody could be charged with,
  *        ascending; each is run alone, with nothing else in flight.
+ *        "source": {"id":PLUGIN,"uri":TEXT,"endpoint":BOOL,"params":{...}}: fetch the rows of
+ *        that data set; no data set, candidate, models or functions.
  *        "quarantine": plugins whose phases are errors without being called; nor is their
  *        aggregate().
  * DONE   answer to NEXT done, same tag: {"from":AT,"to":AT,"end":BOOL,
@@ -68,6 +73,7 @@
  * NEXT   {"what":"done","from":AT} or {"what":"scored","function":I,"from":AT}; one
  *        outstanding of each kind; tag chosen by the runner.  The first NEXT scored says
  *        that every record has been sent.
+ * ROWS   {"rows":N} + so many rows of a source, in order, compact, each with LF.
  * PROGRESS {"rows_done":N,"rows_total":N|null,"in_flight":N}
  * AGGREGATE {"function":I} + aggregated_results + statistics, as the API gives them.
  * LOG    {"level":N,"plugin":ID,"text":TEXT}
@@ -98,8 +104,14 @@
  *        endpoints.
  * LINK   {"link":N,"job":ID|null} + descriptor: one end of a runner's link.
  * SECRET {"link":N,"headers":{...}}: for the asks of that link only; forgotten with it.
- * FETCH  {"url":URL,"max":BYTES} + file to fill; FETCHED same tag {"status":N,"size":N,
- *        "sha256":HEX,"message":TEXT|null}
+ * FETCH  tag: evald's; {"url":URL,"hosts":[ORIGIN,...],"types":[TYPE,...]|null,"max":BYTES,
+ *        "timeout_ms":N,"stall_ms":N} + file to fill.  ORIGIN is scheme, host and port
+ *        ("https://data.example.org:443"); url and redirects must be at one of them.  types:
+ *        media types that the answer may have; null: any.  stall_ms: without a byte.
+ * FETCHED same tag: {"error":null,"size":N,"sha256":HEX,"type":TEXT|null,"etag":TEXT|null,
+ *        "modified":TEXT|null}, or {"error":NAME,"message":TEXT}; NAME of err.h: "invalid"
+ *        (what was asked for cannot be had), "remote", "timeout", "nospace", "io".
+ * DROP   tag: give that FETCH up; no FETCHED follows.  Head {}.
  * STATE  {"endpoints":[{"id","in_flight","waiting","requests","retries","failures"},...]},
  *        sent once a second while something is under way.
  * LOG    as above without plugin.
@@ -121,7 +133,7 @@ enum frame_type {
     FRAME_HELLO = 1,
     FRAME_JOB = 10, FRAME_DONE, FRAME_SCORED, FRAME_GATEWAY, FRAME_STOP,
     FRAME_READY = 20, FRAME_RECORD, FRAME_NEXT, FRAME_PROGRESS, FRAME_AGGREGATE, FRAME_LOG,
-    FRAME_END,
+    FRAME_END, FRAME_ROWS,
     FRAME_ASK = 30, FRAME_DROP, FRAME_REPLY,
     FRAME_CONFIG = 40, FRAME_LINK, FRAME_SECRET, FRAME_FETCH, FRAME_FETCHED, FRAME_STATE,
 };

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <math.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -741,6 +742,53 @@ jtext_put_compact(struct text *t, struct jval v)
         } else if (is_space(*p)) {
             text_put(t, from, (size_t)(p - from));
             from = p = skip_space(p, end);
+        } else {
+            p++;
+        }
+    }
+    text_put(t, from, (size_t)(p - from));
+}
+
+/* The end of the number at p, a sign and the words of Python's parser included. */
+static const char *
+number_end(const char *p, const char *end)
+{
+    while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_space(*p))
+        p++;
+    return p;
+}
+
+static bool
+is_finite_number(struct str raw)
+{
+    struct jval v = { J_NUMBER, raw };
+    char first = raw.ptr[raw.ptr[0] == '-'];
+    if (first == 'N' || first == 'I')
+        return false;
+    bool large = raw.len > 300 || memchr(raw.ptr, 'e', raw.len) != NULL
+        || memchr(raw.ptr, 'E', raw.len) != NULL;
+    return !large || jtext_is_integer(v) || isfinite(jtext_double(v));
+}
+
+void
+jtext_put_finite(struct text *t, struct jval v)
+{
+    const char *p = v.raw.ptr, *end = p + v.raw.len, *from = p;
+    text_reserve(t, v.raw.len);
+    while (p < end) {
+        if (*p == '"') {
+            p = skip_string(p, end);
+        } else if (is_space(*p)) {
+            text_put(t, from, (size_t)(p - from));
+            from = p = skip_space(p, end);
+        } else if (*p == '-' || *p == 'N' || *p == 'I' || (*p >= '0' && *p <= '9')) {
+            const char *number = p;
+            p = number_end(p, end);
+            if (is_finite_number((struct str){ number, (size_t)(p - number) }))
+                continue;
+            text_put(t, from, (size_t)(number - from));
+            text_puts(t, "null");
+            from = p;
         } else {
             p++;
         }

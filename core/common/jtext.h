@@ -84,5 +84,8 @@ void jtext_put_string(struct text *t, struct str s);
 void jtext_put_double(struct text *t, double d);
 /* Appends checked text without the space between its tokens. */
 void jtext_put_compact(struct text *t, struct jval v);
+/* The same as any JSON parser takes it: NaN, infinities and numbers beyond the doubles (1e999)
+ * become null.  Integers of any size are none of these. */
+void jtext_put_finite(struct text *t, struct jval v);
 
 #endif

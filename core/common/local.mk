@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/rows.c %D%/rows.h \
 	%D%/csv.c %D%/csv.h \
 	%D%/schema.c %D%/schema.h \
-	%D%/text.c %D%/text.h
+	%D%/text.c %D%/text.h \
+	%D%/unprintable.h
 %C%_libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)
 COMMON_LIB = %D%/libcommon.a

@@ -26,6 +26,12 @@ struct column {
     enum csv_type type;
 };
 
+struct rows_columns {
+    char **names;
+    struct column *at;
+    size_t n;
+};
+
 struct rows {
     int fd;
     enum rows_format format;
@@ -45,9 +51,8 @@ struct rows {
     bool hashing;
 
     struct csv *csv;
-    char **names;
-    struct column *columns;
-    size_t n_columns;
+    const struct rows_columns *columns; /* NULL: the header was not read */
+    struct rows_columns *own;           /* the same, when they are this reader's */
     struct text row; /* the CSV row as JSON */
 };
 
@@ -226,7 +231,7 @@ record_next(struct rows *r, struct err *err)
 static const char *
 column_name(const struct rows *r, size_t i)
 {
-    return i < r->n_columns ? r->names[i] : "?";
+    return i < r->columns->n ? r->columns->names[i] : "?";
 }
 
 /* Are the cells of the present record text, and no more than the header's? */
@@ -234,10 +239,10 @@ static int
 record_check(struct rows *r, struct err *err)
 {
     const struct csv_record *rec = csv_record(r->csv);
-    if (rec->n_cells > r->n_columns)
+    if (rec->n_cells > r->columns->n)
         return err_set(err, ERR_INVALID,
                        "%s:%" PRId64 ": %zu cells, but the header has %zu columns", r->name,
-                       rec->line, rec->n_cells, r->n_columns);
+                       rec->line, rec->n_cells, r->columns->n);
     if (rec->too_long)
         return 0;
     for (size_t i = 0; i < rec->n_cells; i++) {
@@ -293,45 +298,43 @@ header_read(struct rows *r, struct err *err)
             return err_set(err, ERR_INVALID, "%s:%" PRId64 ": the name of column %zu: %s",
                            r->name, rec->line, i + 1, what);
     }
-    r->names = csv_names(r->csv);
-    r->columns = xcalloc(n, sizeof *r->columns);
-    r->n_columns = n;
+    struct rows_columns *c = xmalloc(sizeof *c);
+    *c = (struct rows_columns){ csv_names(r->csv), xcalloc(n, sizeof *c->at), n };
     for (size_t i = 0; i < n; i++) {
         CLEANUP_TEXT struct text key = TEXT_INIT;
         text_putc(&key, i == 0 ? '{' : ',');
-        jtext_put_string(&key, str_z(r->names[i]));
+        jtext_put_string(&key, str_z(c->names[i]));
         text_putc(&key, ':');
-        r->columns[i].key = text_take(&key);
+        c->at[i].key = text_take(&key);
     }
+    r->columns = r->own = c;
     csv_set_max_cells(r->csv, n);
     return 0;
 }
 
 /* The first pass over a CSV file: the type of each column from all its cells. */
-static int
-columns_type(struct rows *r, struct err *err)
+static int64_t
+records_scan(struct rows *r, int64_t n, struct err *err)
 {
-    if (header_read(r, err) < 0)
-        return -1;
-    enum rows_result res;
-    while ((res = record_next(r, err)) == ROWS_ROW) {
+    int64_t passed = 0;
+    for (; passed < n; passed++) {
+        enum rows_result res = record_next(r, err);
+        if (res == ROWS_FAIL)
+            return -1;
+        if (res == ROWS_END)
+            break;
         if (record_check(r, err) < 0)
             return -1;
+        r->index++;
         if (csv_record(r->csv)->too_long)
             continue; /* it will be ROWS_BAD */
-        for (size_t i = 0; i < r->n_columns; i++)
-            csv_typing_add(&r->columns[i].typing, csv_cell(r->csv, i));
+        for (size_t i = 0; i < r->own->n; i++)
+            csv_typing_add(&r->own->at[i].typing, csv_cell(r->csv, i));
     }
-    if (res == ROWS_FAIL)
-        return -1;
-    for (size_t i = 0; i < r->n_columns; i++)
-        r->columns[i].type = csv_typing_type(&r->columns[i].typing);
-
-    rewind_to(r, 0, 1, 0);
-    res = record_next(r, err); /* the header again */
-    if (res == ROWS_END)
-        return err_set(err, ERR_INVALID, "%s: the data set changed while it was read", r->name);
-    return res == ROWS_FAIL ? -1 : 0;
+    if (passed < n)
+        for (size_t i = 0; i < r->own->n; i++)
+            r->own->at[i].type = csv_typing_type(&r->own->at[i].typing);
+    return passed;
 }
 
 static enum rows_result
@@ -347,9 +350,10 @@ row_emit(struct rows *r, struct str *ret_row, int64_t *ret_line, struct err *err
     if (r->row.room > TEXT_KEPT)
         text_fini(&r->row);
     text_clear(&r->row);
-    for (size_t i = 0; i < r->n_columns; i++) {
-        text_puts(&r->row, r->columns[i].key);
-        if (!csv_put_cell(&r->row, r->columns[i].type, csv_cell(r->csv, i))) {
+    for (size_t i = 0; i < r->columns->n; i++) {
+        const struct column *c = &r->columns->at[i];
+        text_puts(&r->row, c->key);
+        if (!csv_put_cell(&r->row, c->type, csv_cell(r->csv, i))) {
             err_set(&r->failed, ERR_INVALID,
                     "%s:%" PRId64 ": column '%s': the data set changed while it was read",
                     r->name, rec->line, column_name(r, i));
@@ -363,15 +367,8 @@ row_emit(struct rows *r, struct str *ret_row, int64_t *ret_line, struct err *err
     return ROWS_ROW;
 }
 
-struct rows *
-rows_open(int fd, enum rows_format format, int64_t size, const char *name, struct err *err)
-{
-    return rows_open_until(fd, format, size, name, NULL, err);
-}
-
-struct rows *
-rows_open_until(int fd, enum rows_format format, int64_t size, const char *name,
-                const _Atomic bool *stop, struct err *err)
+static struct rows *
+reader_new(int fd, enum rows_format format, int64_t size, const char *name)
 {
     struct rows *r = xcalloc(1, sizeof *r);
     r->fd = fd;
@@ -386,13 +383,94 @@ rows_open_until(int fd, enum rows_format format, int64_t size, const char *name,
     if (format == ROWS_CSV)
         r->csv = csv_new(ROWS_ROW_MAX, COLUMNS_MAX);
     rewind_to(r, 0, 1, 0);
+    return r;
+}
+
+struct rows *
+rows_open(int fd, enum rows_format format, int64_t size, const char *name, struct err *err)
+{
+    return rows_open_until(fd, format, size, name, NULL, err);
+}
+
+/* Both passes' beginning: back to the first row when the types are known. */
+static int
+type_all(struct rows *r, struct err *err)
+{
+    if (header_read(r, err) < 0 || records_scan(r, INT64_MAX, err) < 0)
+        return -1;
+    rewind_to(r, 0, 1, 0);
+    enum rows_result res = record_next(r, err); /* the header again */
+    if (res == ROWS_END)
+        return err_set(err, ERR_INVALID, "%s: the data set changed while it was read", r->name);
+    return res == ROWS_FAIL ? -1 : 0;
+}
+
+struct rows *
+rows_open_until(int fd, enum rows_format format, int64_t size, const char *name,
+                const _Atomic bool *stop, struct err *err)
+{
+    struct rows *r = reader_new(fd, format, size, name);
     r->hashing = format == ROWS_JSONL;
     r->stop = stop;
-    if (format == ROWS_CSV && columns_type(r, err) < 0) {
+    if (format == ROWS_CSV && type_all(r, err) < 0) {
         rows_free(r);
         return NULL;
     }
     return r;
+}
+
+struct rows *
+rows_open_scan(int fd, enum rows_format format, int64_t size, const char *name, struct err *err)
+{
+    struct rows *r = reader_new(fd, format, size, name);
+    r->hashing = false;
+    if (format == ROWS_CSV && header_read(r, err) < 0) {
+        rows_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+struct rows *
+rows_open_at(int fd, enum rows_format format, int64_t size, const char *name,
+             const struct rows_columns *columns, const struct rows_mark *mark)
+{
+    struct rows *r = reader_new(fd, format, size, name);
+    r->columns = columns;
+    if (columns != NULL)
+        csv_set_max_cells(r->csv, columns->n);
+    rewind_to(r, mark->offset, mark->line, mark->index);
+    r->hashing = false;
+    return r;
+}
+
+void
+rows_columns_free(struct rows_columns *c)
+{
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < c->n; i++) {
+        free(c->names[i]);
+        free(c->at[i].key);
+    }
+    free(c->names);
+    free(c->at);
+    free(c);
+}
+
+size_t
+rows_columns_bytes(const struct rows_columns *c)
+{
+    size_t bytes = sizeof *c;
+    for (size_t i = 0; i < c->n; i++)
+        bytes += sizeof *c->at + sizeof *c->names + strlen(c->names[i]) + strlen(c->at[i].key);
+    return bytes;
+}
+
+struct rows_columns *
+rows_take_columns(struct rows *r)
+{
+    return TAKE(r->own);
 }
 
 void
@@ -400,12 +478,7 @@ rows_free(struct rows *r)
 {
     if (r == NULL)
         return;
-    for (size_t i = 0; i < r->n_columns; i++) {
-        free(r->names[i]);
-        free(r->columns[i].key);
-    }
-    free(r->names);
-    free(r->columns);
+    rows_columns_free(r->own);
     csv_free(r->csv);
     text_fini(&r->row);
     XXH3_freeState(r->hash);
@@ -441,6 +514,12 @@ rows_skip(struct rows *r, int64_t n, struct err *err)
         passed++;
     }
     return passed;
+}
+
+int64_t
+rows_scan(struct rows *r, int64_t n, struct err *err)
+{
+    return r->format == ROWS_CSV ? records_scan(r, n, err) : rows_skip(r, n, err);
 }
 
 struct rows_mark

@@ -49,6 +49,28 @@ struct rows_mark { int64_t index, offset, line; };
 struct rows_mark rows_tell(const struct rows *r);
 void rows_seek(struct rows *r, const struct rows_mark *mark);
 
+/* ---- the two passes apart, for who must not hold up its thread and reads again later ---- */
+
+/* The columns of a CSV file and their types; never changed, so any number of readers may share
+ * them. */
+struct rows_columns;
+void rows_columns_free(struct rows_columns *c); /* NULL allowed */
+size_t rows_columns_bytes(const struct rows_columns *c); /* about what they take */
+
+/* A first pass that stands before the first row (of CSV, the header is read). */
+struct rows *rows_open_scan(int fd, enum rows_format format, int64_t size, const char *name,
+                            struct err *err);
+/* Passes over up to n rows and takes their part in the types of the columns; returns how many
+ * there were: fewer at the end.  -1 on ROWS_FAIL, for CSV also on errors of the shape. */
+int64_t rows_scan(struct rows *r, int64_t n, struct err *err);
+/* CSV: what the scan found, once rows_scan() was at the end; yours.  NULL for JSONL. */
+struct rows_columns *rows_take_columns(struct rows *r);
+
+/* A reader without a first pass, at a mark of a scan or reader of the same file.  columns: NULL
+ * for JSONL; borrowed until rows_free(). */
+struct rows *rows_open_at(int fd, enum rows_format format, int64_t size, const char *name,
+                          const struct rows_columns *columns, const struct rows_mark *mark);
+
 /* For who does not ask for rows_hash(): it is not worked out from here on. */
 void rows_leave_hash(struct rows *r);
 

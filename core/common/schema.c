@@ -438,6 +438,7 @@ static const struct {
     { "default", K_ANY },
     { "title", K_TEXT },
     { "description", K_TEXT },
+    { "evald:model", K_BOOLEAN },
 };
 
 static int check_schema(json_object *schema, const struct place *at, bool top, struct err *err);
@@ -560,4 +561,28 @@ schema_check(struct str text, struct err *err)
     if (json_parse(text, &schema, &at, &why) < 0)
         return wrong(err, &root, "%s at byte %zu", why.text, at);
     return check_schema(schema, &root, true, err);
+}
+
+/* ------------------------------------------------------------------------------- models */
+
+int
+schema_each_model(json_object *schema, json_object *value, schema_model_fn *fn, void *arg)
+{
+    int rc = 0;
+    if (json_object_is_type(value, json_type_string))
+        return json_get_bool(schema, "evald:model", false)
+                   ? fn(arg, json_object_get_string(value)) : 0;
+    if (json_object_is_type(value, json_type_array)) {
+        json_object *items = json_get(schema, "items");
+        size_t n = items != NULL ? json_object_array_length(value) : 0;
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            rc = schema_each_model(items, json_object_array_get_idx(value, i), fn, arg);
+    } else if (json_object_is_type(value, json_type_object)) {
+        json_object *properties = json_get(schema, "properties");
+        json_object_object_foreach(value, key, member) {
+            if (rc == 0 && json_has(properties, key))
+                rc = schema_each_model(json_get(properties, key), member, fn, arg);
+        }
+    }
+    return rc;
 }

@@ -3,8 +3,9 @@
  * Keywords: type (a name or an array of names), const, enum, properties, required,
  * additionalProperties (boolean), items (one schema), minItems, maxItems, minLength,
  * maxLength (code points), minimum, maximum, exclusiveMinimum, exclusiveMaximum, default,
- * and the annotations title and description.  Any other keyword makes the schema invalid:
- * a rule that is not checked must not look as if it were.  An integer is a number without
+ * and the annotations title, description and evald:model (true: the string names a model or a
+ * role; who applies the schema looks it up, schema_each_model).  Any other keyword makes the
+ * schema invalid: a rule that is not checked must not look as if it were.  An integer is a number without
  * fraction, as 3 or 3.0; NaN and infinities are never valid; const and enum take 1 for 1.0. */
 #ifndef EVALD_SCHEMA_H
 #define EVALD_SCHEMA_H
@@ -29,5 +30,10 @@ enum schema_unknown {
  * "params.threshold: must be at most 1": where is the name that paths begin with. */
 json_object *schema_apply(json_object *schema, json_object *value, enum schema_unknown unknown,
                           const char *where, struct err *err);
+
+/* Calls fn for each string in value that stands where a checked schema says evald:model, until
+ * it returns something else than 0, which is returned. */
+typedef int schema_model_fn(void *arg, const char *name);
+int schema_each_model(json_object *schema, json_object *value, schema_model_fn *fn, void *arg);
 
 #endif

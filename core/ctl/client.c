@@ -15,7 +15,7 @@ struct client {
     long status;
     /* of the request under way */
     struct text *body;
-    FILE *to;
+    const struct request *rq;
     bool write_failed;
 };
 
@@ -26,11 +26,14 @@ on_body(char *p, size_t size, size_t n, void *arg)
     n *= size;
     long status = 0;
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (c->to == NULL || status / 100 != 2) {
+    const struct request *rq = c->rq;
+    if (status / 100 == 2 && rq->piece != NULL)
+        return rq->piece(rq->piece_arg, (struct str){ p, n }) ? n : 0;
+    if (rq->to == NULL || status / 100 != 2) {
         text_put(c->body, p, n);
         return n;
     }
-    if (fwrite(p, 1, n, c->to) == n)
+    if (fwrite(p, 1, n, rq->to) == n)
         return n;
     c->write_failed = true;
     return 0;
@@ -122,6 +125,10 @@ client_call(struct client *c, const struct request *rq, struct text *ret_body, s
         CLEANUP_FREE char *line = xasprintf("Prefer: %s", rq->prefer);
         headers = curl_slist_append(headers, line);
     }
+    if (rq->last_event_id != NULL) {
+        CLEANUP_FREE char *line = xasprintf("Last-Event-ID: %s", rq->last_event_id);
+        headers = curl_slist_append(headers, line);
+    }
     CLEANUP_FREE char *url = xasprintf("http://evald%s", rq->path);
 
     CURL *h = c->curl;
@@ -145,7 +152,7 @@ client_call(struct client *c, const struct request *rq, struct text *ret_body, s
 
     text_clear(ret_body);
     c->body = ret_body;
-    c->to = rq->to;
+    c->rq = rq;
     c->write_failed = false;
     c->status = 0;
     CURLcode rc = curl_easy_perform(h);

@@ -21,7 +21,11 @@ struct request {
     const char *path;   /* with query; escaped where needed */
     struct str body;    /* JSON; ptr NULL: none */
     const char *prefer; /* value of the Prefer header, or NULL */
+    const char *last_event_id; /* of the Last-Event-ID header, or NULL */
     FILE *to;           /* a successful answer's body is streamed here; NULL: into ret_body */
+    /* Instead of that: called with each piece of it as it comes; false: that is enough. */
+    bool (*piece)(void *arg, struct str bytes);
+    void *piece_arg;
 };
 /* 0 on a 2xx answer.  Otherwise -1, and the error is the server's own message.  ret_body is
  * cleared first; it holds the body of an error too. */

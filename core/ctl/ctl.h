@@ -30,7 +30,10 @@ struct ctl {
     const char *socket;
     bool socket_given; /* by --socket: repeated in the commands that messages propose */
     bool json;         /* --json */
-    const char *status; /* jobs --status, or NULL */
+    const char *status; /* jobs and rows --status, or NULL */
+    const char *owner;  /* jobs --owner, or NULL */
+    const char *params; /* --params: a file, or NULL */
+    int64_t limit;      /* rows --limit; -1: all */
     bool replace;       /* run --replace */
 };
 
@@ -67,6 +70,9 @@ char *follow_find_benchmark(const struct ctl *c, const char *job, struct err *er
 char *follow_job_path(const struct ctl *c, const char *benchmark, const char *job,
                       const char *tail);
 
+/* The path of a job whose benchmark is looked up; NULL with an error; free() it. */
+char *job_path(const struct ctl *c, const char *job, const char *tail, struct err *err);
+
 /* ---- commands: args are what follows the command's name ---- */
 
 typedef int ctl_command_fn(const struct ctl *c, char **args);
@@ -77,5 +83,9 @@ ctl_command_fn jobs_list, jobs_status, jobs_detail, jobs_result, jobs_cancel,
 ctl_command_fn lists_models, lists_datasets, lists_benchmarks, lists_functions, lists_health,
     lists_version;                                             /* lists.c */
 ctl_command_fn plugin_command;                                 /* plugin.c */
+ctl_command_fn rows_command;                                   /* rows.c */
+ctl_command_fn events_command;                                 /* events.c */
+ctl_command_fn control_pause, control_resume, control_retry, control_rescore; /* control.c */
+ctl_command_fn append_command, function_command, score_batch_command;         /* things.c */
 
 #endif

@@ -7,11 +7,11 @@
 #include "common/io.h"
 #include "common/mem.h"
 #include "ctl/ctl.h"
+#include "ctl/events.h"
 #include "ctl/progress.h"
 
 #define POLL_MIN_MS 50
 #define POLL_MAX_MS 500
-#define PAGE 500
 /* How long evald may be away, for a restart, before following gives up. */
 #define AWAY_NS (15 * INT64_C(1000000000))
 
@@ -26,23 +26,19 @@ follow_job_path(const struct ctl *c, const char *benchmark, const char *job, con
 char *
 follow_find_benchmark(const struct ctl *c, const char *job, struct err *err)
 {
-    for (size_t start = 0;; start += PAGE) {
-        CLEANUP_FREE char *path =
-            xasprintf("/v1alpha/eval/jobs?start_index=%zu&limit=%d", start, PAGE);
-        CLEANUP_JSON json_object *page = NULL;
-        if (client_get_json(c->client, path, NULL, &page, err) < 0)
-            return NULL;
-        json_object *data = json_get(page, "data");
-        size_t n =
-            json_object_is_type(data, json_type_array) ? json_object_array_length(data) : 0;
-        for (size_t i = 0; i < n; i++) {
-            json_object *element = json_object_array_get_idx(data, i);
-            if (strcmp(json_get_str(element, "job_id", ""), job) == 0)
-                return xstrdup(json_get_str(element, "benchmark_id", ""));
-        }
-        if (n == 0 || !json_get_bool(page, "has_more", false))
-            return ERR_NULL(err, ERR_NOT_FOUND, "job %s not found", job);
-    }
+    CLEANUP_FREE char *id = client_escape(c->client, job);
+    CLEANUP_FREE char *path = xasprintf("/v1alpha/eval/jobs?job_id=%s", id);
+    CLEANUP_JSON json_object *list = NULL;
+    if (client_get_json(c->client, path, NULL, &list, err) < 0)
+        return NULL;
+    json_object *data = json_get(list, "data");
+    json_object *one =
+        json_object_is_type(data, json_type_array) && json_object_array_length(data) == 1
+            ? json_object_array_get_idx(data, 0)
+            : NULL;
+    if (strcmp(json_get_str(one, "job_id", ""), job) != 0)
+        return ERR_NULL(err, ERR_NOT_FOUND, "job %s not found", job);
+    return xstrdup(json_get_str(one, "benchmark_id", ""));
 }
 
 static void
@@ -70,43 +66,70 @@ has_ended(const char *status)
            || strcmp(status, "cancelled") == 0;
 }
 
+struct following {
+    struct progress *progress;
+    bool heard; /* something of evald */
+};
+
+static void
+on_event(void *arg, const char *kind, struct str data, json_object *json)
+{
+    (void)data;
+    struct following *f = arg;
+    f->heard = true;
+    if (strcmp(kind, "progress") != 0)
+        return;
+    CLEANUP_JSON json_object *detail = json_object_new_object();
+    json_add(detail, "progress", json_object_get(json));
+    progress_show(f->progress, detail);
+}
+
+/* A restarted evald takes the job up again: is it still worth while to wait for it? */
+static bool
+may_come_back(const struct ctl *c, int64_t *away_since_ns)
+{
+    int64_t now = time_mono_ns();
+    if (*away_since_ns == 0)
+        *away_since_ns = now;
+    int status = client_status(c->client);
+    return (status == 0 || status / 100 == 2 || status == 503)
+        && now - *away_since_ns <= AWAY_NS;
+}
+
 int
 follow_job(const struct ctl *c, const char *benchmark, const char *job, const char *label,
            struct job_end *ret)
 {
-    CLEANUP_FREE char *path = follow_job_path(c, benchmark, job, "/detail");
+    CLEANUP_FREE char *detail_path = follow_job_path(c, benchmark, job, "/detail");
+    CLEANUP_FREE char *events_path = follow_job_path(c, benchmark, job, "/events");
+    __attribute__((cleanup(events_fini))) struct events events = { .last = "" };
     struct progress progress;
     progress_begin(&progress, job, label);
+    struct following following = { &progress, false };
     int64_t away_since_ns = 0;
     for (int wait_ms = POLL_MIN_MS;;) {
-        if (ctl_interrupted)
-            return interrupted(c, &progress, job);
         CLEANUP_JSON json_object *detail = NULL;
         struct err err;
-        if (client_get_json(c->client, path, NULL, &detail, &err) < 0) {
-            if (ctl_interrupted)
-                return interrupted(c, &progress, job);
-            /* A restarted evald takes the job up again: wait for it. */
-            int64_t now = time_mono_ns();
-            if (away_since_ns == 0)
-                away_since_ns = now;
-            int status = client_status(c->client);
-            if ((status != 0 && status != 503) || now - away_since_ns > AWAY_NS) {
-                progress_wipe(&progress);
-                return ctl_fail(c, &err);
-            }
-        } else {
+        following.heard = false;
+        int rc = events_read(c, events_path, &events, on_event, &following, &err);
+        if (following.heard)
             away_since_ns = 0;
-            const char *status = json_get_str(detail, "status", "");
-            if (has_ended(status)) {
-                progress_end(&progress, detail);
-                json_object *counts = json_get(detail, "progress");
-                snprintf(ret->status, sizeof ret->status, "%s", status);
-                ret->rows_done = json_get_int(counts, "rows_done", 0);
-                ret->rows_failed = json_get_int(counts, "rows_failed", 0);
-                return CTL_OK;
-            }
-            progress_show(&progress, detail);
+        if (rc == 0)
+            rc = client_get_json(c->client, detail_path, NULL, &detail, &err);
+        if (ctl_interrupted)
+            return interrupted(c, &progress, job);
+        if (rc < 0 && !may_come_back(c, &away_since_ns)) {
+            progress_wipe(&progress);
+            return ctl_fail(c, &err);
+        }
+        const char *status = json_get_str(detail, "status", "");
+        if (has_ended(status)) {
+            progress_end(&progress, detail);
+            json_object *counts = json_get(detail, "progress");
+            snprintf(ret->status, sizeof ret->status, "%s", status);
+            ret->rows_done = json_get_int(counts, "rows_done", 0);
+            ret->rows_failed = json_get_int(counts, "rows_failed", 0);
+            return CTL_OK;
         }
         pause_ms(wait_ms);
         wait_ms = wait_ms * 3 / 2 < POLL_MAX_MS ? wait_ms * 3 / 2 : POLL_MAX_MS;

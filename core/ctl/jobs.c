@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <pwd.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -39,23 +40,44 @@ add_job(struct table *t, json_object *job)
     table_add(t, took);
 }
 
+/* What --status and --owner make of the query; a name of a user is looked up here. */
+static int
+list_filter(const struct ctl *c, char **ret, struct err *err)
+{
+    CLEANUP_FREE char *status = c->status != NULL ? client_escape(c->client, c->status) : NULL;
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    text_puts(&t, "");
+    if (status != NULL)
+        text_putf(&t, "&status=%s", status);
+    if (c->owner != NULL && c->owner[strspn(c->owner, "0123456789")] != '\0') {
+        const struct passwd *user = getpwnam(c->owner);
+        if (user == NULL)
+            return err_set(err, ERR_INVALID, "there is no user %s", c->owner);
+        text_putf(&t, "&owner=%lu", (unsigned long)user->pw_uid);
+    } else if (c->owner != NULL) {
+        text_putf(&t, "&owner=%s", c->owner);
+    }
+    *ret = text_take(&t);
+    return 0;
+}
+
 int
 jobs_list(const struct ctl *c, char **args)
 {
     (void)args;
     static const char *const heads[] = { ">job", "benchmark", "status", ">rows", ">failed",
                                          "created", ">took" };
-    CLEANUP_FREE char *filter =
-        c->status != NULL ? client_escape(c->client, c->status) : NULL;
+    CLEANUP_FREE char *filter = NULL;
+    struct err err;
+    if (list_filter(c, &filter, &err) < 0)
+        return ctl_fail(c, &err);
     struct table *table = table_new(heads, ARRAY_LEN(heads));
     int status = CTL_OK;
     for (size_t start = 0, n = PAGE; n > 0; start += n) {
         CLEANUP_FREE char *path =
-            xasprintf("/v1alpha/eval/jobs?start_index=%zu&limit=%d%s%s", start, PAGE,
-                      filter != NULL ? "&status=" : "", filter != NULL ? filter : "");
+            xasprintf("/v1alpha/eval/jobs?start_index=%zu&limit=%d%s", start, PAGE, filter);
         CLEANUP_TEXT struct text text = TEXT_INIT;
         CLEANUP_JSON json_object *page = NULL;
-        struct err err;
         if (client_get_json(c->client, path, &text, &page, &err) < 0) {
             status = ctl_fail(c, &err);
             break;
@@ -75,8 +97,7 @@ jobs_list(const struct ctl *c, char **args)
     return status;
 }
 
-/* The path of a job whose benchmark is looked up; NULL with an error. */
-static char *
+char *
 job_path(const struct ctl *c, const char *job, const char *tail, struct err *err)
 {
     CLEANUP_FREE char *benchmark = follow_find_benchmark(c, job, err);
@@ -135,6 +156,9 @@ print_rows(json_object *progress)
     if (total >= 0)
         printf(" of %lld", (long long)total);
     printf(", %lld failed", (long long)json_get_int(progress, "rows_failed", 0));
+    int64_t in_flight = json_get_int(progress, "in_flight", 0);
+    if (in_flight > 0)
+        printf(", %lld in flight", (long long)in_flight);
     if (rate > 0)
         printf(", %.1f rows/s", rate);
     if (eta >= 0) {

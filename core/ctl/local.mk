@@ -1,7 +1,9 @@
 bin_PROGRAMS += %D%/evalctl
 %C%_evalctl_SOURCES = \
 	%D%/client.c %D%/client.h \
+	%D%/control.c \
 	%D%/ctl.h \
+	%D%/events.c %D%/events.h \
 	%D%/follow.c \
 	%D%/jobs.c \
 	%D%/lists.c \
@@ -9,9 +11,11 @@ bin_PROGRAMS += %D%/evalctl
 	%D%/plan.c %D%/plan.h \
 	%D%/plugin.c \
 	%D%/progress.c %D%/progress.h \
+	%D%/rows.c \
 	%D%/run.c \
 	%D%/scores.c %D%/scores.h \
-	%D%/table.c %D%/table.h
+	%D%/table.c %D%/table.h \
+	%D%/things.c
 %C%_evalctl_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(CURL_CFLAGS)
 %C%_evalctl_LDFLAGS = $(LDFLAGS_PROGRAM)
 %C%_evalctl_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CURL_LIBS) -lm

@@ -15,7 +15,9 @@
 volatile sig_atomic_t ctl_interrupted;
 
 /* Options beyond those that every command has. */
-enum { OPT_STATUS = 1, OPT_REPLACE = 2 };
+enum { OPT_STATUS = 1, OPT_REPLACE = 2, OPT_OWNER = 4, OPT_LIMIT = 8, OPT_PARAMS = 16 };
+
+#define ARGS_MAX 1000 /* of commands that take any number */
 
 struct command {
     const char *name;
@@ -40,17 +42,40 @@ static const struct command commands[] = {
       "Names of files are relative to FILE's folder.\n"
       "  --replace  register anew what is registered with other content\n"
       "Ends with 5 when the jobs completed but some of their rows failed." },
-    { "jobs", jobs_list, 0, 0, OPT_STATUS, "[--status STATUS]", "list jobs",
+    { "jobs", jobs_list, 0, 0, OPT_STATUS | OPT_OWNER, "[--status STATUS] [--owner USER]",
+      "list jobs",
       "  --status STATUS  only those that are scheduled, in_progress, completed, failed or\n"
-      "                   cancelled" },
+      "                   cancelled\n"
+      "  --owner USER     only those of USER, a name or a number" },
     { "status", jobs_status, 1, 1, 0, "JOB", "print the status of a job", NULL },
     { "detail", jobs_detail, 1, 1, 0, "JOB", "print times, progress and manifest of a job",
       NULL },
     { "result", jobs_result, 1, 1, 0, "JOB", "print the scores of a completed job",
       "With --json: generations, score rows, aggregates and statistics." },
+    { "rows", rows_command, 1, 1, OPT_STATUS | OPT_LIMIT, "[--status STATUS] [--limit N] JOB",
+      "print the rows of a job, whether it has ended or not",
+      "  --status STATUS  only those that are ok, error, truncated or pending\n"
+      "  --limit N        no more than N" },
+    { "events", events_command, 1, 1, 0, "JOB",
+      "print what happens to a job, from its beginning until its end", NULL },
     { "follow", jobs_follow, 1, 1, 0, "JOB",
       "show a job's progress until its end, then its scores", "Ends as run does." },
     { "cancel", jobs_cancel, 1, 1, 0, "JOB", "cancel a job", NULL },
+    { "pause", control_pause, 1, 1, 0, "JOB", "let a job rest until it is resumed", NULL },
+    { "resume", control_resume, 1, 1, 0, "JOB", "let a paused job go on", NULL },
+    { "retry", control_retry, 1, 1, 0, "JOB", "do the failed rows of a job again", NULL },
+    { "rescore", control_rescore, 1, ARGS_MAX, OPT_PARAMS, "[--params FILE] JOB [FUNCTION...]",
+      "score the generations of a job anew, as a job of its own",
+      "By default with the job's own functions.\n"
+      "  --params FILE  a JSON object: function to its parameters" },
+    { "score-batch", score_batch_command, 2, ARGS_MAX, OPT_PARAMS,
+      "[--params FILE] DATASET FUNCTION...", "score the rows of a data set",
+      "  --params FILE  a JSON object: function to its parameters" },
+    { "append", append_command, 2, 2, 0, "DATASET FILE", "append rows to a data set",
+      "FILE is JSONL: a JSON object on each line." },
+    { "function", function_command, 2, 2, 0, "register FILE | delete ID",
+      "register or delete a scoring function",
+      "FILE is the JSON object that POST /v1/scoring-functions takes." },
     { "models", lists_models, 0, 0, 0, "", "list models", NULL },
     { "datasets", lists_datasets, 0, 0, 0, "", "list data sets", NULL },
     { "benchmarks", lists_benchmarks, 0, 0, 0, "", "list benchmarks", NULL },
@@ -192,6 +217,8 @@ parse_options(struct ctl *c, int argc, char **argv, const struct command *cmd)
         { "socket", required_argument, NULL, 's' },  { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },          { "version", no_argument, NULL, 'V' },
         { "status", required_argument, NULL, 'S' },  { "replace", no_argument, NULL, 'r' },
+        { "owner", required_argument, NULL, 'o' },   { "limit", required_argument, NULL, 'l' },
+        { "params", required_argument, NULL, 'p' },
         { NULL, 0, NULL, 0 },
     };
     int own = cmd != NULL ? cmd->options : 0;
@@ -215,6 +242,13 @@ parse_options(struct ctl *c, int argc, char **argv, const struct command *cmd)
             c->status = optarg;
         } else if (opt == 'r' && (own & OPT_REPLACE)) {
             c->replace = true;
+        } else if (opt == 'o' && (own & OPT_OWNER)) {
+            c->owner = optarg;
+        } else if (opt == 'p' && (own & OPT_PARAMS)) {
+            c->params = optarg;
+        } else if (opt == 'l' && (own & OPT_LIMIT)
+                   && optarg[strspn(optarg, "0123456789")] == '\0' && *optarg != '\0') {
+            c->limit = strtoll(optarg, NULL, 10);
         } else {
             return usage_error(cmd);
         }
@@ -229,7 +263,8 @@ main(int argc, char **argv)
     setlocale(LC_MESSAGES, "");
     const char *env = getenv("EVALD_SOCKET");
     bool named = env != NULL && *env != '\0';
-    struct ctl ctl = { .socket = named ? env : EVALD_RUNDIR "/evald.sock" };
+    struct ctl ctl = { .socket = named ? env : EVALD_RUNDIR "/evald.sock",
+                       .limit = -1 };
 
     int status = parse_options(&ctl, argc, argv, NULL);
     if (status >= 0)

@@ -62,16 +62,15 @@ beside(const char *path, const char *name)
     return xasprintf("%.*s/%s", (int)(slash - path), path, name);
 }
 
-/* Appends the lines of a JSONL file, each a checked object, as the elements of an array. */
-static int
-put_jsonl(struct text *t, const char *file, struct err *err)
+int
+plan_put_jsonl(struct text *t, const char *file, size_t *ret_rows, struct err *err)
 {
     size_t len;
     CLEANUP_FREE char *lines = io_read_file(AT_FDCWD, file, FILE_MAX, &len, err);
     if (lines == NULL)
         return -1;
     const char *p = lines, *end = lines + len;
-    bool first = true;
+    size_t rows = 0;
     for (size_t number = 1; p < end; number++) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         struct str line = { p, (size_t)((nl != NULL ? nl : end) - p) };
@@ -85,11 +84,11 @@ put_jsonl(struct text *t, const char *file, struct err *err)
         if (row.kind != J_OBJECT)
             return err_set(err, ERR_INVALID, "%s:%zu: a row must be a JSON object", file,
                            number);
-        if (!first)
+        if (rows++ > 0)
             text_putc(t, ',');
-        first = false;
         text_put_str(t, row.raw);
     }
+    *ret_rows = rows;
     return 0;
 }
 
@@ -156,7 +155,8 @@ load_dataset(struct plan *p, const char *path, struct err *err)
     CLEANUP_FREE char *file = beside(path, name);
     CLEANUP_TEXT struct text rows = TEXT_INIT;
     text_puts(&rows, "{\"type\":\"rows\",\"rows\":[");
-    if (put_jsonl(&rows, file, err) < 0)
+    size_t n;
+    if (plan_put_jsonl(&rows, file, &n, err) < 0)
         return -1;
     text_puts(&rows, "]}");
     json_add(dataset, "source", json_new_raw(text_str(&rows)));
@@ -213,8 +213,6 @@ load_members(struct plan *p, const char *path, struct err *err)
 {
     static const char *const known[] = { "benchmark", "dataset", "runs", "benchmark_config",
                                          NULL };
-    if (!json_object_is_type(p->doc, json_type_object))
-        return err_set(err, ERR_INVALID, "a JSON object is needed");
     if (check_members(p->doc, "the file", known, err) < 0 || load_dataset(p, path, err) < 0
         || load_benchmark(p, err) < 0)
         return -1;
@@ -222,16 +220,27 @@ load_members(struct plan *p, const char *path, struct err *err)
 }
 
 int
-plan_load(const char *path, struct plan *ret, struct err *err)
+plan_read_object(const char *path, json_object **ret, struct err *err)
 {
-    size_t len;
+    size_t len, at = 0;
     CLEANUP_FREE char *text = io_read_file(AT_FDCWD, path, FILE_MAX, &len, err);
     if (text == NULL)
         return -1;
-    struct plan p = { 0 };
-    size_t at = 0;
-    if (json_parse((struct str){ text, len }, &p.doc, &at, err) < 0)
+    CLEANUP_JSON json_object *doc = NULL;
+    if (json_parse((struct str){ text, len }, &doc, &at, err) < 0)
         return prefix_place(err, path, text, at, 1);
+    if (!json_object_is_type(doc, json_type_object))
+        return err_set(err, ERR_INVALID, "%s: a JSON object is needed", path);
+    *ret = TAKE(doc);
+    return 0;
+}
+
+int
+plan_load(const char *path, struct plan *ret, struct err *err)
+{
+    struct plan p = { 0 };
+    if (plan_read_object(path, &p.doc, err) < 0)
+        return -1;
     if (load_members(&p, path, err) < 0) {
         plan_fini(&p);
         return err_prefix(err, "%s", path);

@@ -20,6 +20,11 @@ struct plan {
 int plan_load(const char *path, struct plan *ret, struct err *err);
 void plan_fini(struct plan *p);
 
+/* Appends the lines of a JSONL file, each a checked object, as the elements of an array. */
+int plan_put_jsonl(struct text *t, const char *file, size_t *ret_rows, struct err *err);
+/* A file that is one JSON object. */
+int plan_read_object(const char *path, json_object **ret, struct err *err);
+
 /* The candidate of run i, for the eye: the model's id, "agent:MODEL", or "?".  Borrowed from
  * the plan or, for an agent, from buf. */
 const char *plan_candidate(const struct plan *p, size_t i, char *buf, size_t size);

@@ -9,8 +9,8 @@
 #include "common/io.h"
 #include "common/mem.h"
 #include "daemon/api.h"
-#include "daemon/reruns.h"
 #include "daemon/routes.h"
+#include "daemon/submit.h"
 
 struct api *
 api_hold(struct api *api)
@@ -24,7 +24,8 @@ api_release(struct api *api)
 {
     if (--api->refs > 0)
         return;
-    reruns_free(api->reruns);
+    submits_free(api->submits);
+    text_fini(&api->openapi);
     free(api);
 }
 
@@ -34,13 +35,14 @@ server_new(struct ev_loop *loop, int listen_fd, const struct api *api, struct er
     struct api *own = xmalloc(sizeof *own);
     *own = *api;
     own->started_unix_ms = time_unix_ms();
-    own->reruns = reruns_new();
+    own->submits = submits_new(api->sched);
     own->refs = 1;
     struct server_options options = {
         .dispatch = routes_dispatch,
         .api = own,
         .release = api_release,
         .max_body = api->conf->max_body,
+        .max_connections_per_uid = (unsigned)api->conf->connections_per_user,
         .own_socket = api->own_socket,
     };
     struct server *s = server_open(loop, listen_fd, &options, err);
@@ -86,6 +88,14 @@ api_eval_provider(const struct request *rq)
     return rq->level == LEVEL_V1 ? "meta-reference" : "builtin";
 }
 
+enum catalog_policy
+api_put_policy(const struct request *rq)
+{
+    if (rq->level != LEVEL_V1)
+        return CATALOG_NO_CONFLICT;
+    return rq->roles & ROLE_ADMIN ? CATALOG_OVERWRITE_ANY : CATALOG_OVERWRITE;
+}
+
 const struct benchmark *
 api_routed_benchmark(struct request *rq)
 {
@@ -112,7 +122,8 @@ api_plugin_provider(const char *plugin_id)
                           : xstrdup(plugin_id);
 }
 
-/* An adapter is remote when a model of the configuration reaches a server through it. */
+/* An adapter is remote when a model of the configuration reaches a server through it, a source
+ * when it has a server. */
 char *
 api_provider_type(const struct api *api, const struct plugin *plugin)
 {
@@ -120,7 +131,8 @@ api_provider_type(const struct api *api, const struct plugin *plugin)
         CLEANUP_FREE char *provider = api_plugin_provider(plugin->id);
         return xasprintf("inline::%s", provider);
     }
-    const char *place = "inline";
+    const struct conf_source *source = conf_find_source(api->conf, plugin->id);
+    const char *place = source != NULL && source->base_url != NULL ? "remote" : "inline";
     for (size_t i = 0; i < api->conf->n_models; i++)
         if (strcmp(api->conf->models[i].adapter, plugin->id) == 0
             && api->conf->models[i].base_url != NULL)
@@ -145,6 +157,61 @@ api_row_code(enum err_code code)
     case ERR_PLUGIN: return "plugin";
     default: return NULL;
     }
+}
+
+/* ------------------------------------------------------------------------ data sets elsewhere */
+
+struct dataset_wait {
+    struct request *rq;
+    struct api *api; /* held */
+    char *id;
+    struct sources_wait *wait;
+    api_dataset_fn *then;
+    void *arg;
+};
+
+static void
+on_dataset_ready(void *arg, const struct err *err)
+{
+    struct dataset_wait w = *(struct dataset_wait *)arg;
+    struct err gone;
+    free(arg);
+    request_on_hangup(w.rq, NULL, NULL);
+    const struct dataset *ds = err == NULL ? catalog_dataset(w.api->catalog, w.id) : NULL;
+    if (ds == NULL && err == NULL) {
+        err_set(&gone, ERR_CONFLICT, "data set '%.200s' was deleted while it was fetched", w.id);
+        err = &gone;
+    }
+    w.then(w.arg, ds, err);
+    free(w.id);
+    api_release(w.api);
+}
+
+static void
+on_dataset_hangup(void *arg)
+{
+    struct dataset_wait *w = arg;
+    struct err err;
+    sources_unwait(w->wait);
+    err_set(&err, ERR_SHUTDOWN, "the caller has hung up");
+    on_dataset_ready(w, &err);
+}
+
+void
+api_with_dataset(struct request *rq, const struct dataset *ds, api_dataset_fn *then, void *arg)
+{
+    if (!dataset_is_remote(ds)) {
+        then(arg, ds, NULL);
+        return;
+    }
+    struct dataset_wait *w = xmalloc(sizeof *w);
+    *w = (struct dataset_wait){ .rq = rq, .api = api_hold(rq->api), .id = xstrdup(ds->id),
+                                .then = then, .arg = arg };
+    struct sources_wait *wait = sources_get(rq->api->sources, ds, on_dataset_ready, w);
+    if (wait == NULL)
+        return; /* w is gone */
+    w->wait = wait;
+    request_on_hangup(rq, on_dataset_hangup, w);
 }
 
 /* ------------------------------------------------------------------------------------ calls */
@@ -189,5 +256,18 @@ api_call(struct request *rq, json_object *spec, struct str rows, const char *sco
     struct call *c = xmalloc(sizeof *c);
     c->rq = rq;
     c->call = sched_call(rq->api->sched, rq->uid, spec, rows, &format, on_called, c);
+    request_on_hangup(rq, on_call_hangup, c);
+}
+
+void
+api_call_dataset(struct request *rq, json_object *spec, struct dataset_snapshot *snapshot,
+                 const char *dataset_id)
+{
+    struct call_format format = { .dataset_id = dataset_id,
+                                  .scores_key = "results",
+                                  .extensions = api_wants_extensions(rq) };
+    struct call *c = xmalloc(sizeof *c);
+    c->rq = rq;
+    c->call = sched_call_dataset(rq->api->sched, rq->uid, spec, snapshot, &format, on_called, c);
     request_on_hangup(rq, on_call_hangup, c);
 }

@@ -8,25 +8,29 @@
 #include "daemon/request.h"
 #include "daemon/sched.h"
 #include "daemon/server.h"
+#include "daemon/sources.h"
 #include "daemon/spec.h"
 #include "daemon/store.h"
 
-struct reruns;
+struct submits;
 
 /* What handlers work with.  server_new copies it; what it points to must outlive the server
- * (server_free before sched_free, catalog_free and store_free). */
+ * (server_free before sched_free, catalog_free, rowindexes_free and store_free). */
 struct api {
     const struct conf *conf;
     struct plugins *plugins;
     struct catalog *catalog;
     struct store *store;
+    struct rowindexes *indexes; /* for dataset_page_open() */
     struct sched *sched;
+    struct sources *sources;
     struct spec_context spec;
     bool own_socket; /* of server_options */
 
     /* The server's own; leave zero. */
     int64_t started_unix_ms;
-    struct reruns *reruns;
+    struct submits *submits;
+    struct text openapi; /* what GET /openapi.json answers; empty before the first */
     int refs;
 };
 
@@ -36,22 +40,47 @@ void api_release(struct api *api);
 typedef void api_handler(struct request *rq);
 
 /* api_inspect.c */
-api_handler api_health, api_version, api_list_routes, api_list_providers, api_get_provider;
+api_handler api_health, api_version, api_list_routes, api_list_providers, api_get_provider,
+    api_openapi;
 /* api_models.c */
-api_handler api_list_models, api_get_model;
+api_handler api_list_models, api_get_model, api_refuse_model;
 /* api_datasets.c */
 api_handler api_list_datasets, api_get_dataset, api_register_dataset, api_delete_dataset,
-    api_iterrows;
+    api_iterrows, api_append_rows;
 /* api_benchmarks.c */
 api_handler api_list_benchmarks, api_get_benchmark, api_register_benchmark,
     api_delete_benchmark;
+/* api_functions.c */
+api_handler api_list_functions, api_get_function, api_register_function, api_delete_function;
 /* api_scoring.c */
-api_handler api_list_functions, api_get_function, api_score;
+api_handler api_score, api_score_batch;
 /* api_eval.c */
 api_handler api_run_eval, api_evaluate_rows;
+/* api_events.c */
+api_handler api_job_events;
+/* api_rows.c */
+api_handler api_job_rows;
 /* api_jobs.c */
 api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
     api_list_benchmark_jobs;
+
+/* api_control.c */
+api_handler api_job_pause, api_job_resume, api_job_retry, api_job_rescore;
+
+/* ---- waiting for a job, api_wait.c ---- */
+
+/* Answers by how, once the job has ended or is paused, or the time is over; 0: at once.  Drops
+ * the request when nobody is left to hear it. */
+typedef void api_answer_fn(struct request *rq, const struct job_info *job);
+void api_wait_job(struct request *rq, struct api *api, int64_t job, int wait_ms,
+                  api_answer_fn *how);
+/* The plain Job. */
+api_answer_fn api_answer_job;
+/* The same, but for a failed job its error. */
+api_answer_fn api_answer_run;
+/* How long a request that makes a job is to wait for it: its Prefer header, which is answered,
+ * else run_eval_wait_ms. */
+int api_wait_wanted(struct request *rq);
 
 /* ---- shared by them, api.c ---- */
 
@@ -64,6 +93,9 @@ void api_done_nothing(void *arg, const struct err *err);
 
 /* The provider of evaluations as this level calls it: "meta-reference" or "builtin". */
 const char *api_eval_provider(const struct request *rq);
+/* What registering an id that is there already does: v1 puts the new thing in its place, for
+ * its owner and administrators; the others take only the same thing again. */
+enum catalog_policy api_put_policy(const struct request *rq);
 /* The benchmark of params[0]; NULL after the request was failed with the text of a routing
  * failure. */
 const struct benchmark *api_routed_benchmark(struct request *rq);
@@ -79,9 +111,19 @@ char *api_plugin_provider(const char *plugin_id);
 /* "inline::basic", "remote::openai"; free() it. */
 char *api_provider_type(const struct api *api, const struct plugin *plugin);
 
+/* Has the data set fetched, where that must be, and calls then with it: at once, or later.
+ * ds NULL: it cannot be had, err says why, which may be that the caller has hung up.  The
+ * answer is for then to give. */
+typedef void api_dataset_fn(void *arg, const struct dataset *ds, const struct err *err);
+void api_with_dataset(struct request *rq, const struct dataset *ds, api_dataset_fn *then,
+                      void *arg);
+
 /* Answers later with what done of sched_call gives; gives it up when the caller hangs up. */
 void api_call(struct request *rq, json_object *spec /* taken */, struct str rows,
               const char *scores_key, bool generations);
+/* The same for all rows of a data set (taken), in the shape of score-batch. */
+void api_call_dataset(struct request *rq, json_object *spec /* taken */,
+                      struct dataset_snapshot *snapshot, const char *dataset_id);
 /* "error"."code" of a row that decided a call's or a job's end: "bad_row", "remote" ... */
 const char *api_row_code(enum err_code code);
 bool api_wants_extensions(const struct request *rq);

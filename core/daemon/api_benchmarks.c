@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/mem.h"
+#include "daemon/access.h"
 #include "daemon/api.h"
 
 static json_object *
@@ -77,13 +79,19 @@ api_register_benchmark(struct request *rq)
     catalog_put_benchmark(rq->api->catalog, id, json_get_str(in, "dataset_id", ""), "builtin",
                           resource != NULL ? resource : id, json_get(in, "scoring_functions"),
                           json_get(in, "metadata"), rq->uid,
-                          rq->level == LEVEL_V1 ? CATALOG_OVERWRITE : CATALOG_NO_CONFLICT,
-                          api_done_null, rq);
+                          api_put_policy(rq), api_done_null, rq);
 }
 
 void
 api_delete_benchmark(struct request *rq)
 {
-    if (named_benchmark(rq) != NULL)
-        catalog_delete_benchmark(rq->api->catalog, rq->params[0], api_done_nothing, rq);
+    const struct benchmark *b = named_benchmark(rq);
+    if (b == NULL)
+        return;
+    struct err err;
+    CLEANUP_FREE char *what = xasprintf("benchmark '%.200s'", b->id);
+    if (access_owns(rq, b->owner, what, &err) < 0)
+        request_fail(rq, &err);
+    else
+        catalog_delete_benchmark(rq->api->catalog, b->id, api_done_nothing, rq);
 }

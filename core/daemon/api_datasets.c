@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "daemon/access.h"
 #include "daemon/api.h"
 
 #define PIECE_BYTES (64u << 10)
@@ -82,9 +83,9 @@ open_page(struct dump *d, const struct dataset *ds, int64_t start, int64_t limit
           struct err *err)
 {
     struct dataset_snapshot snapshot;
-    if (dataset_open(d->api->conf, d->api->store, ds, &snapshot, err) < 0)
+    if (dataset_open_unread(d->api->conf, d->api->store, ds, &snapshot, err) < 0)
         return -1;
-    d->page = dataset_page_open(d->api->store, &snapshot, start, limit);
+    d->page = dataset_page_open(d->api->indexes, &snapshot, start, limit);
     return 0;
 }
 
@@ -236,47 +237,109 @@ on_registered(void *arg, const struct dataset *ds, const struct err *err)
         reply_dataset(rq, ds);
 }
 
+/* May its owner store that much?  Who is not going to store anything is told why elsewhere. */
+static int
+check_stored(const struct request *rq, const char *id, size_t bytes, struct err *err)
+{
+    const struct dataset *old = id != NULL ? catalog_dataset(rq->api->catalog, id) : NULL;
+    enum catalog_policy policy = api_put_policy(rq);
+    bool replaces = policy == CATALOG_OVERWRITE_ANY
+                    || (policy == CATALOG_OVERWRITE && old != NULL && old->owner == rq->uid);
+    if (old != NULL && !replaces)
+        return 0;
+    return sched_check_stored(rq->api->sched, old != NULL ? old->owner : rq->uid,
+                              (int64_t)bytes - (old != NULL ? old->rows_bytes : 0), err);
+}
+
 void
 api_register_dataset(struct request *rq)
 {
     json_object *source = json_get(rq->in, "source"), *rows = json_get(source, "rows");
+    const char *id = json_get_str(rq->in, "dataset_id", NULL);
+    const char *uri = json_get_str(source, "uri", NULL);
     struct str text = { NULL, 0 };
+    struct err err;
     if (rows != NULL)
         text = json_raw(rows);
-    catalog_put_dataset(rq->api->catalog, json_get_str(rq->in, "dataset_id", NULL),
-                        json_get_str(rq->in, "purpose", ""), json_get_str(source, "uri", NULL),
+    if (check_stored(rq, id, text.len + (uri != NULL ? strlen(uri) : 0), &err) < 0) {
+        request_fail(rq, &err);
+        return;
+    }
+    catalog_put_dataset(rq->api->catalog, id, json_get_str(rq->in, "purpose", ""), uri,
                         text, json_get(rq->in, "metadata"), rq->uid,
-                        rq->level == LEVEL_V1 ? CATALOG_OVERWRITE : CATALOG_NO_CONFLICT,
-                        on_registered, rq);
+                        api_put_policy(rq), on_registered, rq);
 }
 
 void
 api_delete_dataset(struct request *rq)
 {
-    if (named_dataset(rq) != NULL)
-        catalog_delete_dataset(rq->api->catalog, rq->params[0], api_done_nothing, rq);
+    const struct dataset *ds = named_dataset(rq);
+    if (ds == NULL)
+        return;
+    struct err err;
+    CLEANUP_FREE char *what = xasprintf("dataset '%.200s'", ds->id);
+    if (access_owns(rq, ds->owner, what, &err) < 0)
+        request_fail(rq, &err);
+    else
+        catalog_delete_dataset(rq->api->catalog, ds->id, api_done_nothing, rq);
+}
+
+/* The same with the text of a routing failure. */
+static const struct dataset *
+routed_dataset(struct request *rq)
+{
+    const struct dataset *ds = catalog_dataset(rq->api->catalog, rq->params[0]);
+    if (ds == NULL)
+        api_fail(rq, ERR_INVALID,
+                 "Dataset `%.200s` not served by provider: `localfs`. Make sure "
+                 "there is an DatasetIO provider serving this dataset.",
+                 rq->params[0]);
+    return ds;
+}
+
+void
+api_append_rows(struct request *rq)
+{
+    const struct dataset *ds = routed_dataset(rq);
+    if (ds == NULL)
+        return;
+    struct err err;
+    CLEANUP_FREE char *what = xasprintf("dataset '%.200s'", ds->id);
+    struct str rows = json_raw(json_get(rq->in, "rows"));
+    if (access_owns(rq, ds->owner, what, &err) < 0
+        || sched_check_stored(rq->api->sched, ds->owner, (int64_t)rows.len, &err) < 0) {
+        request_fail(rq, &err);
+        return;
+    }
+    catalog_append_rows(rq->api->catalog, ds->id, rows, ds->owner, rq->level == LEVEL_V1 ? api_done_null : api_done_nothing,
+                        rq);
+}
+
+static void
+start_iterrows(void *arg, const struct dataset *ds, const struct err *err)
+{
+    struct request *rq = arg;
+    struct err why;
+    if (ds == NULL) {
+        request_fail(rq, err);
+        return;
+    }
+    struct dump *d = dump_new(rq, DUMP_ITERROWS, 1);
+    d->ids[d->n++] = xstrdup(ds->id);
+    if (open_page(d, ds, json_get_int(rq->query, "start_index", 0),
+                  json_get_int(rq->query, "limit", -1), &why) < 0) {
+        dump_close(d);
+        request_fail(rq, &why);
+        return;
+    }
+    text_puts(&d->text, "{\"data\":[");
+    request_stream(rq, &dump_source, d);
 }
 
 void
 api_iterrows(struct request *rq)
 {
-    const struct dataset *ds = catalog_dataset(rq->api->catalog, rq->params[0]);
-    if (ds == NULL) {
-        api_fail(rq, ERR_INVALID,
-                 "Dataset `%.200s` not served by provider: `localfs`. Make sure "
-                 "there is an DatasetIO provider serving this dataset.",
-                 rq->params[0]);
-        return;
-    }
-    struct err err;
-    struct dump *d = dump_new(rq, DUMP_ITERROWS, 1);
-    d->ids[d->n++] = xstrdup(ds->id);
-    if (open_page(d, ds, json_get_int(rq->query, "start_index", 0),
-                  json_get_int(rq->query, "limit", -1), &err) < 0) {
-        dump_close(d);
-        request_fail(rq, &err);
-        return;
-    }
-    text_puts(&d->text, "{\"data\":[");
-    request_stream(rq, &dump_source, d);
+    const struct dataset *ds = routed_dataset(rq);
+    if (ds != NULL)
+        api_with_dataset(rq, ds, start_iterrows, rq);
 }

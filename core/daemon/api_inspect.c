@@ -5,14 +5,15 @@
 
 #include "common/mem.h"
 #include "daemon/api.h"
+#include "daemon/openapi.h"
 #include "daemon/routes.h"
 
 void
 api_health(struct request *rq)
 {
-    json_object *o = json_object_new_object();
-    json_add_str(o, "status", "OK");
-    request_reply_json(rq, o);
+    struct text t = TEXT_INIT;
+    text_puts(&t, "{\"status\":\"OK\"}");
+    request_reply(rq, 200, &t);
 }
 
 void
@@ -214,7 +215,7 @@ is_listed(const struct route *r, enum level level, const char *filter)
 void
 api_list_routes(struct request *rq)
 {
-    static const enum level levels[] = { LEVEL_V1, LEVEL_V1ALPHA, LEVEL_V1BETA };
+    static const enum level levels[] = { LEVEL_V1, LEVEL_V1ALPHA, LEVEL_V1BETA, LEVEL_NONE };
     const char *filter = json_get_str(rq->query, "api_filter", NULL);
     json_object *list = json_object_new_array();
     CLEANUP_JSON json_object *types = json_object_new_object(); /* api -> its types */
@@ -227,7 +228,7 @@ api_list_routes(struct request *rq)
             if (!is_listed(r, levels[k], filter))
                 continue;
             json_object *o = json_object_new_object();
-            CLEANUP_FREE char *path = xasprintf("/%s%s", level_name(levels[k]), r->path);
+            CLEANUP_FREE char *path = xasprintf("%s%s", level_prefix(levels[k]), r->path);
             json_add_str(o, "route", path);
             json_add_str(o, "method", r->method);
             json_add(o, "provider_types", json_object_get(json_get(types, api)));
@@ -237,4 +238,17 @@ api_list_routes(struct request *rq)
     json_object *o = json_object_new_object();
     json_add(o, "data", list);
     request_reply_json(rq, o);
+}
+
+/* It is the same as long as evald runs. */
+void
+api_openapi(struct request *rq)
+{
+    struct text *kept = &rq->api->openapi, t = TEXT_INIT;
+    if (kept->len == 0) {
+        CLEANUP_JSON json_object *o = openapi_document();
+        json_put(kept, o);
+    }
+    text_put_str(&t, text_str(kept));
+    request_reply(rq, 200, &t);
 }

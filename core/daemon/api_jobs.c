@@ -9,6 +9,9 @@
 #include "daemon/access.h"
 #include "daemon/api.h"
 
+#define LIST_LOOKS 2000 /* jobs looked at, and */
+#define LIST_BYTES (64u << 10) /* written, between other requests */
+
 const struct job_info *
 api_named_job(struct request *rq)
 {
@@ -49,12 +52,8 @@ void
 api_job_status(struct request *rq)
 {
     const struct job_info *job = api_named_job(rq);
-    if (job == NULL)
-        return;
-    struct text t = TEXT_INIT;
-    text_putf(&t, "{\"job_id\":\"%" PRId64 "\",\"status\":\"%s\"}", job->id,
-              job_state_name(job->state));
-    request_reply(rq, 200, &t);
+    if (job != NULL)
+        api_answer_job(rq, job);
 }
 
 void
@@ -162,41 +161,99 @@ job_object(const struct job_info *job)
              job->rows_total >= 0 ? json_object_new_int64(job->rows_total) : NULL);
     json_add_int(o, "rows_failed", job->rows_failed);
     json_add_str(o, "error", job->error);
+    json_add_bool(o, "paused", job->paused);
+    snprintf(id, sizeof id, "%" PRId64, job->parent);
+    json_add_str(o, "parent_job_id", job->parent >= 0 ? id : NULL);
     return o;
 }
 
+/* A list on its way.  Jobs are looked up by id, so that those that come and go in the meantime
+ * neither shift nor repeat any. */
+struct list {
+    struct request *rq;
+    const char *benchmark, *status, *job_id; /* of the request; NULL: any */
+    int64_t owner;                           /* -1: any */
+    int64_t next, last;                      /* ids still to be looked at */
+    int64_t skip, left;                      /* left below 0: all */
+    bool begun, some;                        /* the head is out; a job is */
+};
+
 static bool
-is_wanted(const struct job_info *job, json_object *query, const char *benchmark)
+is_wanted(const struct list *l, const struct job_info *job)
 {
-    const char *status = json_get_str(query, "status", NULL);
-    int64_t owner = json_get_int(query, "owner", -1);
-    return (benchmark == NULL || strcmp(job->benchmark, benchmark) == 0)
-        && (status == NULL || strcmp(job_state_name(job->state), status) == 0)
-        && (owner < 0 || owner == (int64_t)job->owner);
+    char id[24];
+    if (l->job_id != NULL)
+        snprintf(id, sizeof id, "%" PRId64, job->id);
+    return (l->benchmark == NULL || strcmp(job->benchmark, l->benchmark) == 0)
+        && (l->status == NULL || strcmp(job_state_name(job->state), l->status) == 0)
+        && (l->owner < 0 || l->owner == (int64_t)job->owner)
+        && (l->job_id == NULL || strcmp(id, l->job_id) == 0)
+        && access_sees(l->rq, job->owner);
+}
+
+static void
+list_next(void *arg)
+{
+    struct list *l = arg;
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    const struct job_info *job = NULL;
+    bool more = false;
+    if (!l->begun)
+        text_puts(&t, "{\"data\":[");
+    l->begun = true;
+    for (int looks = 0; looks < LIST_LOOKS && t.len < LIST_BYTES; looks++) {
+        job = sched_job_from(l->rq->api->sched, l->next);
+        if (job != NULL && job->id > l->last)
+            job = NULL;
+        if (job == NULL)
+            break;
+        l->next = job->id + 1;
+        if (!is_wanted(l, job))
+            continue;
+        if (l->skip > 0) {
+            l->skip--;
+            continue;
+        }
+        more = l->left == 0;
+        if (more)
+            break;
+        CLEANUP_JSON json_object *o = job_object(job);
+        if (l->some)
+            text_putc(&t, ',');
+        l->some = true;
+        json_put(&t, o);
+        l->left -= l->left > 0;
+    }
+    bool end = more || job == NULL;
+    if (end)
+        text_putf(&t, "],\"has_more\":%s}", more ? "true" : "false");
+    request_chunk(l->rq, text_str(&t), end);
+}
+
+static void
+list_close(void *arg)
+{
+    free(arg);
 }
 
 static void
 reply_jobs(struct request *rq, const char *benchmark)
 {
-    int64_t start = json_get_int(rq->query, "start_index", 0);
-    int64_t limit = json_get_int(rq->query, "limit", -1), met = 0, given = 0;
-    bool has_more = false;
-    json_object *list = json_object_new_array();
-    const struct job_info *job;
-    for (size_t i = 0; !has_more && (job = sched_job_at(rq->api->sched, i)) != NULL; i++) {
-        if (!is_wanted(job, rq->query, benchmark) || met++ < start)
-            continue;
-        if (limit >= 0 && given == limit) {
-            has_more = true;
-        } else {
-            json_object_array_add(list, job_object(job));
-            given++;
-        }
-    }
-    json_object *o = json_object_new_object();
-    json_add(o, "data", list);
-    json_add_bool(o, "has_more", has_more);
-    request_reply_json(rq, o);
+    static const struct request_source source = { list_next, list_close };
+    struct list *l = xmalloc(sizeof *l);
+    *l = (struct list){
+        .rq = rq,
+        .benchmark = benchmark,
+        .status = json_get_str(rq->query, "status", NULL),
+        .job_id = json_get_str(rq->query, "job_id", NULL),
+        .owner = json_get_int(rq->query, "owner", -1),
+        .skip = json_get_int(rq->query, "start_index", 0),
+        .left = json_get_int(rq->query, "limit", -1),
+        .last = INT64_MAX,
+    };
+    if (l->job_id != NULL) /* a text that is no id matches none */
+        l->next = l->last = strtoll(l->job_id, NULL, 10);
+    request_stream(rq, &source, l);
 }
 
 void
@@ -210,5 +267,5 @@ api_list_benchmark_jobs(struct request *rq)
 {
     const struct benchmark *b = api_routed_benchmark(rq);
     if (b != NULL)
-        reply_jobs(rq, b->id);
+        reply_jobs(rq, rq->params[0]);
 }

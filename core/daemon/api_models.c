@@ -68,3 +68,10 @@ api_get_model(struct request *rq)
     else
         request_reply_json(rq, model_object(rq->api, m));
 }
+
+/* Registering is the configuration's. */
+void
+api_refuse_model(struct request *rq)
+{
+    api_fail(rq, ERR_NOTSUP, "models come from evald.conf");
+}

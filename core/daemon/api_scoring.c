@@ -1,43 +1,19 @@
 #include "config.h"
 
+#include "common/mem.h"
 #include "daemon/api.h"
 
-static json_object *
-function_object(const struct function *f)
+/* The answer to a request that names no function at all. */
+static void
+reply_nothing(struct request *rq, const char *dataset_id)
 {
     json_object *o = json_object_new_object();
-    json_object *metadata = f->metadata != NULL ? json_object_get(f->metadata)
-                                                : json_object_new_object();
-    json_add_str(o, "identifier", f->id);
-    json_add_str(o, "provider_resource_id", f->provider_resource_id);
-    json_add_str(o, "provider_id", f->provider_id);
-    json_add_str(o, "type", "scoring_function");
-    json_add_str(o, "description", f->description);
-    json_add(o, "metadata", metadata);
-    json_add(o, "return_type", json_object_get(f->return_type));
-    json_add(o, "params", json_object_get(f->params));
-    return o;
-}
-
-void
-api_list_functions(struct request *rq)
-{
-    json_object *o = json_object_new_object(), *list = json_object_new_array();
-    const struct function *f;
-    for (size_t i = 0; (f = catalog_function_at(rq->api->catalog, i)) != NULL; i++)
-        json_object_array_add(list, function_object(f));
-    json_add(o, "data", list);
+    if (dataset_id != NULL)
+        json_add_str(o, "dataset_id", dataset_id);
+    json_add(o, "results", json_object_new_object());
+    if (api_wants_extensions(rq))
+        json_add(o, "statistics", json_object_new_object());
     request_reply_json(rq, o);
-}
-
-void
-api_get_function(struct request *rq)
-{
-    const struct function *f = catalog_function(rq->api->catalog, rq->params[0]);
-    if (f == NULL)
-        api_fail(rq, ERR_INVALID, "Scoring function '%.200s' not found", rq->params[0]);
-    else
-        request_reply_json(rq, function_object(f));
 }
 
 void
@@ -45,11 +21,7 @@ api_score(struct request *rq)
 {
     json_object *functions = json_get(rq->in, "scoring_functions");
     if (json_object_object_length(functions) == 0) {
-        json_object *o = json_object_new_object();
-        json_add(o, "results", json_object_new_object());
-        if (api_wants_extensions(rq))
-            json_add(o, "statistics", json_object_new_object());
-        request_reply_json(rq, o);
+        reply_nothing(rq, NULL);
         return;
     }
     struct err err;
@@ -59,4 +31,75 @@ api_score(struct request *rq)
         return;
     }
     api_call(rq, spec, json_raw(json_get(rq->in, "input_rows")), "results", false);
+}
+
+/* A score-batch whose data set is being made rows of. */
+struct batch {
+    struct request *rq;
+    json_object *spec;
+    struct dataset_snapshot snapshot;
+    char *dataset;
+    bool failed;
+    struct err err;
+};
+
+static void
+run_convert(void *arg)
+{
+    struct batch *b = arg;
+    b->failed = dataset_convert(&b->snapshot, &b->err) < 0;
+}
+
+static void
+score_converted(void *arg)
+{
+    struct batch *b = arg;
+    if (b->failed)
+        request_fail(b->rq, &b->err);
+    else if (request_gone(b->rq))
+        request_drop(b->rq);
+    else
+        api_call_dataset(b->rq, TAKE(b->spec), &b->snapshot, b->dataset);
+    dataset_snapshot_fini(&b->snapshot);
+    json_object_put(b->spec);
+    free(b->dataset);
+    free(b);
+}
+
+static void
+score_dataset(void *arg, const struct dataset *ds, const struct err *failed)
+{
+    struct request *rq = arg;
+    struct dataset_snapshot snapshot;
+    struct err err;
+    CLEANUP_JSON json_object *spec = NULL;
+    if (ds == NULL) {
+        request_fail(rq, failed);
+        return;
+    }
+    if (spec_of_scoring(&rq->api->spec, json_get(rq->in, "scoring_functions"), &spec, &err) < 0
+        || dataset_open_unread(rq->api->conf, rq->api->store, ds, &snapshot, &err) < 0) {
+        request_fail(rq, &err);
+        return;
+    }
+    struct batch *b = xcalloc(1, sizeof *b);
+    *b = (struct batch){ .rq = rq, .spec = TAKE(spec), .snapshot = snapshot,
+                         .dataset = xstrdup(ds->id) };
+    worker_run(store_reader(rq->api->store), run_convert, score_converted, b);
+}
+
+void
+api_score_batch(struct request *rq)
+{
+    const char *id = json_get_str(rq->in, "dataset_id", "");
+    const struct dataset *ds = catalog_dataset(rq->api->catalog, id);
+    if (json_get_bool(rq->in, "save_results_dataset", false))
+        api_fail(rq, ERR_NOTSUP, "Save results dataset not implemented yet");
+    else if (ds == NULL)
+        api_fail(rq, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. Make sure "
+                 "there is an DatasetIO provider serving this dataset.", id);
+    else if (json_object_object_length(json_get(rq->in, "scoring_functions")) == 0)
+        reply_nothing(rq, ds->id);
+    else
+        api_with_dataset(rq, ds, score_dataset, rq);
 }

@@ -86,19 +86,17 @@ compare_int64(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void
+bool
 blame_learn(struct job *j, const struct runner_death *how)
 {
     int64_t epochs = json_get_int(j->spec, "epochs", 1);
     const struct runner_charge *c = &how->charges[0];
     bool alone = how->n_charges == 1 && was_suspect(j, c->row * epochs + c->epoch);
     if (how->certain || alone) {
-        if (blame_charge(j, c))
-            j->unexplained = 0;
-        else /* the page has gone wild */
-            j->unexplained++;
+        bool charged = blame_charge(j, c);
+        j->unexplained = charged ? 0 : j->unexplained + 1; /* not: the page has gone wild */
         count_death(j, c->plugin_id);
-        return;
+        return charged;
     }
     j->unexplained++;
     json_cleanup(&j->suspects);
@@ -112,4 +110,5 @@ blame_learn(struct job *j, const struct runner_death *how)
     for (size_t i = 0; i < n; i++)
         if (i == 0 || at[i] != at[i - 1])
             json_object_array_add(j->suspects, json_object_new_int64(at[i]));
+    return false;
 }

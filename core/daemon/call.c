@@ -31,19 +31,25 @@ struct call_runner {
 
 /* A stretch of the call's text; at 0 is nothing. */
 struct piece {
-    size_t at, len;
+    uint32_t at, len; /* CALL_TEXT_MAX is less */
+};
+
+/* A row in one of its epochs. */
+struct place {
+    struct piece generation, row_id;
+    bool truncated;
 };
 
 struct sched_call {
     struct sched_call *next;
     struct sched *sched;
+    struct user *user;
     uid_t owner;
     json_object *spec;
     char *set;
-    int data_fd;
-    int64_t data_size;
+    struct dataset_snapshot data;
     struct call_format format;
-    char *scores_key;
+    char *scores_key, *dataset_id;
     sched_text_fn *done; /* NULL once it has been called, or given up */
     void *arg;
     struct call_runner *on; /* NULL: waiting */
@@ -53,14 +59,16 @@ struct sched_call {
     bool ready, retried;    /* its runner has begun it; it had another runner that had not */
     bool bad;               /* its runner broke the protocol and is being ended */
 
-    size_t n_places, n_functions; /* places: rows times epochs */
-    struct text text;             /* all pieces */
-    struct piece *generations, *scores, *row_ids; /* scores[function * n_places + place] */
-    bool *truncated;
+    bool counted; /* n_places is known; else it is what has come by now */
+    size_t n_places, room, n_functions; /* places: rows times epochs */
+    struct text text;                   /* all pieces */
+    struct place *places;
+    struct piece *scores;               /* scores[place * n_functions + function] */
     struct piece *results, *statistics; /* one each function */
 };
 
 static void call_finish(struct sched_call *c, const struct err *err);
+static void detach(struct sched_call *c);
 static void drop_runner(struct call_runner *r);
 
 /* ---- pieces ---- */
@@ -70,7 +78,7 @@ keep(struct sched_call *c, struct str s)
 {
     if (c->text.len == 0)
         text_putc(&c->text, ' '); /* so that no piece is at 0 */
-    struct piece p = { c->text.len, s.len };
+    struct piece p = { (uint32_t)c->text.len, (uint32_t)s.len };
     text_put_str(&c->text, s);
     return p;
 }
@@ -84,13 +92,25 @@ piece_str(const struct sched_call *c, struct piece p)
 /* ---- the response ---- */
 
 static void
-put_rows(const struct sched_call *c, struct text *t, const struct piece *rows)
+put_generations(const struct sched_call *c, struct text *t)
+{
+    text_puts(t, "\"generations\":[");
+    for (size_t i = 0; i < c->n_places; i++) {
+        if (i > 0)
+            text_putc(t, ',');
+        text_put_str(t, piece_str(c, c->places[i].generation));
+    }
+    text_puts(t, "],");
+}
+
+static void
+put_scores(const struct sched_call *c, struct text *t, size_t function)
 {
     text_putc(t, '[');
     for (size_t i = 0; i < c->n_places; i++) {
         if (i > 0)
             text_putc(t, ',');
-        text_put_str(t, piece_str(c, rows[i]));
+        text_put_str(t, piece_str(c, c->scores[i * c->n_functions + function]));
     }
     text_putc(t, ']');
 }
@@ -100,9 +120,11 @@ put_response(const struct sched_call *c, struct text *t)
 {
     json_object *functions = json_get(c->spec, "functions");
     text_putc(t, '{');
-    if (c->format.generations) {
-        text_puts(t, "\"generations\":");
-        put_rows(c, t, c->generations);
+    if (c->format.generations)
+        put_generations(c, t);
+    if (c->dataset_id != NULL) {
+        text_puts(t, "\"dataset_id\":");
+        jtext_put_string(t, str_z(c->dataset_id));
         text_putc(t, ',');
     }
     jtext_put_string(t, str_z(c->scores_key));
@@ -112,7 +134,7 @@ put_response(const struct sched_call *c, struct text *t)
             text_putc(t, ',');
         jtext_put_string(t, json_get_slice(json_object_array_get_idx(functions, f), "id"));
         text_puts(t, ":{\"score_rows\":");
-        put_rows(c, t, c->scores + f * c->n_places);
+        put_scores(c, t, f);
         text_puts(t, ",\"aggregated_results\":");
         text_put_str(t, piece_str(c, c->results[f]));
         text_putc(t, '}');
@@ -142,8 +164,9 @@ on_ready(void *arg)
 }
 
 static void
-on_progress(void *arg, int64_t done, int64_t total)
+on_progress(void *arg, int64_t done, int64_t total, int64_t in_flight)
 {
+    (void)in_flight;
     (void)arg;
     (void)done;
     (void)total;
@@ -171,36 +194,6 @@ has_room(struct sched_call *c, struct str body)
     return body.len <= BODY_MAX && c->text.len + body.len <= CALL_TEXT_MAX;
 }
 
-/* ["g"|"s", row, epoch, ...]; errors and replies are the journal's business. */
-static bool
-take_record(struct sched_call *c, struct jval record, struct str body)
-{
-    struct jiter it = jtext_iter(record);
-    struct jval kind, v;
-    int64_t row, epoch, function, truncated, epochs = json_get_int(c->spec, "epochs", 1);
-    if (!jtext_next(&it, NULL, &kind) || kind.kind != J_STRING)
-        return false;
-    if (jtext_spells(kind.raw, STR("e")) || jtext_spells(kind.raw, STR("r")))
-        return true;
-    if (!take_int(&it, &row) || !take_int(&it, &epoch) || epoch >= epochs
-        || (uint64_t)row >= c->n_places || (uint64_t)(row * epochs + epoch) >= c->n_places
-        || !is_object(body))
-        return false;
-    size_t place = (size_t)(row * epochs + epoch);
-    if (jtext_spells(kind.raw, STR("g"))) {
-        if (!jtext_next(&it, NULL, &v) || !take_int(&it, &truncated))
-            return false;
-        c->generations[place] = keep(c, body);
-        c->row_ids[place] = keep(c, v.raw);
-        c->truncated[place] = truncated != 0;
-        return true;
-    }
-    if (!take_int(&it, &function) || (uint64_t)function >= c->n_functions)
-        return false;
-    c->scores[(size_t)function * c->n_places + place] = keep(c, body);
-    return true;
-}
-
 /* Answers now; on_died, which follows, ends the call. */
 static void
 give_up(struct sched_call *c, const struct err *err)
@@ -213,6 +206,67 @@ give_up(struct sched_call *c, const struct err *err)
         c->done = NULL;
         done(c->arg, STR(""), err);
     }
+}
+
+/* Room for so many places; what they hold is nothing. */
+static int
+make_places(struct sched_call *c, size_t n, struct err *err)
+{
+    size_t n_all;
+    if (__builtin_mul_overflow(n, c->n_functions + 1, &n_all) || n_all > CALL_PLACES_MAX)
+        return err_set(err, ERR_TOO_LARGE, "%zu results of %zu functions: run it as a job", n,
+                       c->n_functions);
+    if (n > c->room) {
+        size_t room = c->counted || n > 2 * c->room + 64 ? n : 2 * c->room + 64;
+        c->places = xreallocarray(c->places, room, sizeof *c->places);
+        c->scores = xreallocarray(c->scores, room * c->n_functions, sizeof *c->scores);
+        memset(c->places + c->room, 0, (room - c->room) * sizeof *c->places);
+        memset(c->scores + c->room * c->n_functions, 0,
+               (room - c->room) * c->n_functions * sizeof *c->scores);
+        c->room = room;
+    }
+    c->n_places = n;
+    return 0;
+}
+
+/* ["g"|"s", row, epoch, ...]; errors and replies are the journal's business. */
+static bool
+take_record(struct sched_call *c, struct jval record, struct str body)
+{
+    struct jiter it = jtext_iter(record);
+    struct jval kind, v;
+    int64_t row, epoch, function, truncated, epochs = json_get_int(c->spec, "epochs", 1);
+    if (!jtext_next(&it, NULL, &kind) || kind.kind != J_STRING)
+        return false;
+    if (jtext_spells(kind.raw, STR("e")) || jtext_spells(kind.raw, STR("r")))
+        return true;
+    if (!take_int(&it, &row) || !take_int(&it, &epoch) || epoch >= epochs
+        || (uint64_t)row > CALL_PLACES_MAX || !is_object(body))
+        return false;
+    size_t place = (size_t)(row * epochs + epoch);
+    if (place >= c->n_places) {
+        struct err err;
+        if (c->counted)
+            return false;
+        if (make_places(c, place + 1, &err) < 0) {
+            give_up(c, &err);
+            return true;
+        }
+    }
+    if (jtext_spells(kind.raw, STR("g"))) {
+        if (!jtext_next(&it, NULL, &v) || !take_int(&it, &truncated))
+            return false;
+        struct place *p = &c->places[place];
+        if (c->format.generations)
+            p->generation = keep(c, body);
+        p->row_id = keep(c, v.raw);
+        p->truncated = truncated != 0;
+        return true;
+    }
+    if (!take_int(&it, &function) || (uint64_t)function >= c->n_functions)
+        return false;
+    c->scores[place * c->n_functions + (size_t)function] = keep(c, body);
+    return true;
 }
 
 static void
@@ -250,10 +304,10 @@ on_record(void *arg, struct str payload)
             give_up(c, &err);
             return;
         }
-        if (!take_record(c, record, body)) {
+        if (!take_record(c, record, body))
             broken(c, "a record");
+        if (c->bad)
             return;
-        }
     }
 }
 
@@ -264,12 +318,12 @@ answer_scored(struct sched_call *c, uint64_t tag, size_t function, size_t from)
     CLEANUP_TEXT struct text lines = TEXT_INIT, head = TEXT_INIT, payload = TEXT_INIT;
     size_t place = from;
     for (; place < c->n_places && lines.len < SCORED_BYTES; place++) {
-        struct piece score = c->scores[function * c->n_places + place];
+        struct piece score = c->scores[place * c->n_functions + function];
         if (score.at == 0)
             continue;
         text_putf(&lines, "%lld\t%lld\t%d\t", (long long)((int64_t)place / epochs),
-                  (long long)((int64_t)place % epochs), c->truncated[place]);
-        text_put_str(&lines, piece_str(c, c->row_ids[place]));
+                  (long long)((int64_t)place % epochs), c->places[place].truncated);
+        text_put_str(&lines, piece_str(c, c->places[place].row_id));
         text_putc(&lines, '\t');
         text_put_str(&lines, piece_str(c, score));
         text_putc(&lines, '\n');
@@ -334,8 +388,7 @@ try_another(struct sched_call *c, const struct runner_death *how)
     if (c->ready || c->retried || c->done == NULL || how->n_charges > 0 || r->served == 0)
         return false;
     c->retried = true;
-    r->call = NULL;
-    c->on = NULL;
+    detach(c);
     drop_runner(r);
     call_kick(c->sched);
     return true;
@@ -428,6 +481,22 @@ find_runner(struct sched *s, const struct sched_call *c, struct err *err)
 /* ---- life of a call ---- */
 
 static void
+attach(struct sched_call *c, struct call_runner *r)
+{
+    r->call = c;
+    c->on = r;
+    c->user->calls++;
+}
+
+static void
+detach(struct sched_call *c)
+{
+    c->on->call = NULL;
+    c->on = NULL;
+    c->user->calls--;
+}
+
+static void
 call_free(struct sched_call *c)
 {
     struct sched *s = c->sched;
@@ -438,14 +507,13 @@ call_free(struct sched_call *c)
         }
     ev_timer_stop(s->o.loop, &c->timer);
     json_cleanup(&c->spec);
-    mem_cleanup_close(&c->data_fd);
+    dataset_snapshot_fini(&c->data);
     text_fini(&c->text);
     free(c->set);
     free(c->scores_key);
-    free(c->generations);
+    free(c->dataset_id);
+    free(c->places);
     free(c->scores);
-    free(c->row_ids);
-    free(c->truncated);
     free(c->results);
     free(c->statistics);
     free(c);
@@ -458,8 +526,7 @@ call_finish(struct sched_call *c, const struct err *err)
     struct sched *s = c->sched;
     struct call_runner *r = c->on;
     if (r != NULL) {
-        r->call = NULL;
-        c->on = NULL;
+        detach(c);
         /* one that ended the call in order, be it for a bad row, is as good as before */
         if (!c->in_order || c->bad || ++r->served >= CALLS_PER_RUNNER)
             drop_runner(r);
@@ -506,18 +573,16 @@ call_start(struct sched_call *c, struct call_runner *r)
 {
     struct runner_job what = {
         .spec = c->spec,
-        .data_fd = c->data_fd,
-        .data_name = "input_rows",
-        .data_format = "jsonl",
-        .data_size = c->data_size,
+        .data_fd = c->data.fd,
+        .data_name = c->data.name != NULL ? c->data.name : "input_rows",
+        .data_format = c->data.format == ROWS_CSV ? "csv" : "jsonl",
+        .data_size = c->data.size,
     };
     struct err err;
-    r->call = c;
-    c->on = r;
+    attach(c, r);
     if (runner_send_job(r->runner, &what, &call_ops, c, &err) < 0) {
         c->early = err;
-        r->call = NULL;
-        c->on = NULL;
+        detach(c);
         drop_runner(r);
         set_timer(c, 0.);
     }
@@ -527,7 +592,8 @@ void
 call_kick(struct sched *s)
 {
     for (struct sched_call *c = s->calls; c != NULL; c = c->next) {
-        if (c->on != NULL || c->early.code != ERR_NONE || s->stopping)
+        if (c->on != NULL || c->early.code != ERR_NONE || s->stopping
+            || !quota_may_call(s, c->user))
             continue;
         struct err err = { .code = ERR_NONE };
         struct call_runner *r = find_runner(s, c, &err);
@@ -556,23 +622,26 @@ make_data(struct sched_call *c, struct str rows, size_t *ret_rows, struct err *e
         text_putc(&lines, '\n');
         n++;
     }
-    c->data_size = (int64_t)lines.len;
-    c->data_fd = io_sealed_memfd("evald-call", lines.ptr, lines.len, err);
+    c->data.size = (int64_t)lines.len;
+    c->data.fd = io_sealed_memfd("evald-call", lines.ptr, lines.len, err);
     *ret_rows = n;
-    return c->data_fd < 0 ? -1 : 0;
+    return c->data.fd < 0 ? -1 : 0;
 }
 
-struct sched_call *
-sched_call(struct sched *s, uid_t owner, json_object *spec, struct str rows,
-           const struct call_format *format, sched_text_fn *done, void *arg)
+static struct sched_call *
+call_new(struct sched *s, uid_t owner, json_object *spec, const struct call_format *format,
+         sched_text_fn *done, void *arg)
 {
     struct sched_call *c = xcalloc(1, sizeof *c);
     c->sched = s;
     c->owner = owner;
+    c->user = quota_user(s, owner);
     c->spec = spec;
-    c->data_fd = -1;
+    c->data = (struct dataset_snapshot){ .fd = -1, .format = ROWS_JSONL };
     c->format = *format;
     c->scores_key = xstrdup(format->scores_key);
+    c->dataset_id = format->dataset_id != NULL ? xstrdup(format->dataset_id) : NULL;
+    c->n_functions = json_object_array_length(json_get(spec, "functions"));
     c->done = done;
     c->arg = arg;
     ev_timer_init(&c->timer, on_call_timer, 0., 0.);
@@ -581,35 +650,51 @@ sched_call(struct sched *s, uid_t owner, json_object *spec, struct str rows,
     while (*last != NULL)
         last = &(*last)->next;
     *last = c;
-    size_t n_rows = 0;
     if (s->stopping)
         err_set(&c->early, ERR_SHUTDOWN, "evald is stopping");
-    else if (make_data(c, rows, &n_rows, &c->early) == 0)
-        c->set = runner_plugin_set(&s->runners, spec, &c->early);
-    if (c->set == NULL) {
+    return c;
+}
+
+/* Waits for a runner, unless something is wrong already. */
+static void
+call_queue(struct sched_call *c)
+{
+    if (c->early.code == ERR_NONE)
+        c->set = runner_plugin_set(&c->sched->runners, c->spec, &c->early);
+    if (c->early.code != ERR_NONE) {
         set_timer(c, 0.);
-        return c;
+        return;
     }
-    size_t epochs = (size_t)json_get_int(spec, "epochs", 1), n_functions, n_places, n_all;
-    n_functions = json_object_array_length(json_get(spec, "functions"));
-    if (__builtin_mul_overflow(n_rows, epochs, &n_places)
-        || __builtin_mul_overflow(n_places, n_functions + 1, &n_all)
-        || n_all > CALL_PLACES_MAX) {
-        err_set(&c->early, ERR_TOO_LARGE, "%zu rows of %zu epochs: run it as a job", n_rows,
-                epochs);
-        set_timer(c, 0.);
-        return c;
-    }
-    c->n_places = n_places;
-    c->n_functions = n_functions;
-    c->generations = xcalloc(c->n_places, sizeof *c->generations);
-    c->row_ids = xcalloc(c->n_places, sizeof *c->row_ids);
-    c->truncated = xcalloc(c->n_places, sizeof *c->truncated);
-    c->scores = xcalloc(c->n_places * c->n_functions, sizeof *c->scores);
     c->results = xcalloc(c->n_functions, sizeof *c->results);
     c->statistics = xcalloc(c->n_functions, sizeof *c->statistics);
-    set_timer(c, s->o.conf->call_timeout_ms / 1e3);
-    call_kick(s);
+    set_timer(c, c->sched->o.conf->call_timeout_ms / 1e3);
+    call_kick(c->sched);
+}
+
+struct sched_call *
+sched_call(struct sched *s, uid_t owner, json_object *spec, struct str rows,
+           const struct call_format *format, sched_text_fn *done, void *arg)
+{
+    struct sched_call *c = call_new(s, owner, spec, format, done, arg);
+    size_t n_rows = 0, n_places;
+    c->counted = true;
+    if (c->early.code == ERR_NONE && make_data(c, rows, &n_rows, &c->early) == 0) {
+        if (__builtin_mul_overflow(n_rows, (size_t)json_get_int(spec, "epochs", 1), &n_places))
+            n_places = SIZE_MAX;
+        make_places(c, n_places, &c->early);
+    }
+    call_queue(c);
+    return c;
+}
+
+struct sched_call *
+sched_call_dataset(struct sched *s, uid_t owner, json_object *spec,
+                   struct dataset_snapshot *snapshot, const struct call_format *format,
+                   sched_text_fn *done, void *arg)
+{
+    struct sched_call *c = call_new(s, owner, spec, format, done, arg);
+    c->data = dataset_snapshot_take(snapshot);
+    call_queue(c);
     return c;
 }
 

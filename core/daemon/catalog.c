@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,16 +14,18 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/catalog.h"
+#include "daemon/catalog_impl.h"
 #include "daemon/record.h"
 #include "daemon/rowsfile.h"
-#include "daemon/table.h"
 
 struct catalog {
     struct store *store;
     const struct plugins *plugins;
     int dir; /* STATE/datasets */
-    struct table datasets, benchmarks, functions;
+    struct table datasets, benchmarks;
+    struct functions functions;
     struct op *ops; /* changes under way, oldest first */
+    uint64_t last_serial;
 };
 
 /* A change.  Those of one id run one after the other; a later one looks at the catalogue
@@ -36,13 +39,18 @@ struct op {
     void (*start)(struct op *op);
     enum catalog_policy policy;
     struct dataset *ds; /* to be registered; ours until it stands in the table */
+    bool there;         /* it was, when its deletion was asked for */
+    uid_t owner;        /* and whose what is deleted, or appended to, was then */
     struct benchmark *bm;
     char *rows;
     size_t rows_len;
     struct text json;
-    char *old_file; /* what to compare with */
-    int64_t old_bytes;
+    char *old_file; /* what to compare with, or to append to */
+    int64_t old_bytes, new_bytes, new_count;
     int same; /* of rowsfile_same */
+    char *part; /* of what was fetched */
+    struct fetched fetched;
+    uint64_t serial;
     struct err err;
     catalog_dataset_fn *dataset_done;
     catalog_done_fn *done;
@@ -90,55 +98,6 @@ load(struct catalog *c, struct load *l)
     return store_each(c->store, l->kind, load_row, l, l->err) < 0 || l->failed ? -1 : 0;
 }
 
-/* As the reference names it: equality, subset-of; but llm-as-judge-base. */
-static char *
-resource_id(const char *id, const char *sep)
-{
-    char *z;
-    if (strncmp(id, "llm-as-judge::", 14) == 0)
-        z = xasprintf("llm-as-judge-%s", sep + 2);
-    else
-        z = xstrdup(sep + 2);
-    for (char *c = z; *c != '\0'; c++)
-        if (*c == '_')
-            *c = '-';
-    return z;
-}
-
-static json_object *
-basic_params(void)
-{
-    json_object *o = json_object_new_object(), *list = json_object_new_array();
-    json_object_array_add(list, json_object_new_string("average"));
-    json_add_str(o, "type", "basic");
-    json_add(o, "aggregation_functions", list);
-    return o;
-}
-
-static void
-add_builtin_functions(struct catalog *c)
-{
-    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
-        const struct plugin *pl = plugins_at(c->plugins, i);
-        const char *sep = strstr(pl->id, "::");
-        if (pl->kind != PLUGIN_SCORER || pl->disabled != NULL || sep == NULL)
-            continue;
-        struct function *f = xcalloc(1, sizeof *f);
-        *f = (struct function){
-            .id = xstrdup(pl->id),
-            .plugin_id = xstrdup(pl->id),
-            .provider_id = xstrndup(pl->id, (size_t)(sep - pl->id)),
-            .provider_resource_id = resource_id(pl->id, sep),
-            .description = xstrdup(pl->summary),
-            .return_type = json_object_get(pl->return_type),
-            .params = json_ref_or(pl->params_default, basic_params),
-            .metadata = json_object_new_object(),
-            .builtin = true,
-        };
-        table_set(&c->functions, f);
-    }
-}
-
 static int
 open_dir(struct catalog *c, struct err *err)
 {
@@ -165,6 +124,13 @@ remove_leftovers(struct catalog *c)
     for (size_t i = 0; i < c->datasets.n; i++) {
         struct dataset *ds = c->datasets.item[i];
         struct stat st;
+        if (ds->fetched.file != NULL) {
+            if (fstatat(c->dir, ds->fetched.file, &st, 0) == 0
+                && st.st_size == ds->fetched.bytes)
+                table_set(&named, &ds->fetched.file);
+            else
+                fetched_fini(&ds->fetched); /* it will be again */
+        }
         if (ds->rows_file == NULL)
             continue;
         table_set(&named, &ds->rows_file);
@@ -172,7 +138,7 @@ remove_leftovers(struct catalog *c)
             log_error("rows of a data set are lost id=%s file=%s", ds->id, ds->rows_file);
     }
     for (struct dirent *e; (e = readdir(d)) != NULL;)
-        if (rowsfile_is_name(e->d_name) && table_find(&named, e->d_name) == NULL
+        if (rowsfile_is_ours(e->d_name) && table_find(&named, e->d_name) == NULL
             && unlinkat(c->dir, e->d_name, 0) == 0)
             log_info("removed rows that no data set has file=%s", e->d_name);
     table_fini(&named, NULL);
@@ -187,9 +153,9 @@ catalog_open(struct store *store, const struct plugins *plugins, struct err *err
     struct load loads[] = {
         { &c->datasets, KIND_DATASET, dataset_read, dataset_free, false, false, err },
         { &c->benchmarks, KIND_BENCHMARK, benchmark_read, benchmark_free, false, false, err },
-        { &c->functions, KIND_FUNCTION, function_read, function_free, true, false, err },
+        { &c->functions.live, KIND_FUNCTION, function_read, function_free, true, false, err },
     };
-    add_builtin_functions(c);
+    functions_add_builtin(&c->functions, plugins);
     bool good = open_dir(c, err) == 0;
     for (size_t i = 0; good && i < ARRAY_LEN(loads); i++)
         good = load(c, &loads[i]) == 0;
@@ -197,7 +163,7 @@ catalog_open(struct store *store, const struct plugins *plugins, struct err *err
         catalog_free(c);
         return NULL;
     }
-    table_sort(&c->functions);
+    table_sort(&c->functions.live);
     remove_leftovers(c);
     return c;
 }
@@ -211,7 +177,9 @@ catalog_free(struct catalog *c)
     assert(c->ops == NULL);
     table_fini(&c->datasets, dataset_free);
     table_fini(&c->benchmarks, benchmark_free);
-    table_fini(&c->functions, function_free);
+    assert(c->functions.coming.n == 0);
+    table_fini(&c->functions.live, function_free);
+    table_fini(&c->functions.coming, NULL);
     if (c->dir >= 0)
         close(c->dir);
     free(c);
@@ -234,7 +202,7 @@ catalog_benchmark(const struct catalog *c, const char *id)
 const struct function *
 catalog_function(const struct catalog *c, const char *id)
 {
-    return table_find(&c->functions, id);
+    return table_find(&c->functions.live, id);
 }
 
 const struct dataset *
@@ -252,7 +220,43 @@ catalog_benchmark_at(const struct catalog *c, size_t i)
 const struct function *
 catalog_function_at(const struct catalog *c, size_t i)
 {
-    return table_at(&c->functions, i);
+    return table_at(&c->functions.live, i);
+}
+
+struct functions *
+catalog_functions(struct catalog *c)
+{
+    return &c->functions;
+}
+
+struct store *
+catalog_store(struct catalog *c)
+{
+    return c->store;
+}
+
+static int64_t
+stored_bytes(const struct dataset *ds, int64_t rows_bytes)
+{
+    return rows_bytes + (ds->uri != NULL ? (int64_t)strlen(ds->uri) : 0); /* data: is a uri */
+}
+
+int64_t
+catalog_user_bytes(const struct catalog *c, uid_t owner)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < c->datasets.n; i++) {
+        const struct dataset *ds = c->datasets.item[i];
+        if (ds->owner == owner)
+            sum += stored_bytes(ds, ds->rows_bytes);
+    }
+    for (const struct op *op = c->ops; op != NULL; op = op->next) {
+        if (op->ds != NULL && op->ds->owner == owner)
+            sum += stored_bytes(op->ds, (int64_t)op->rows_len);
+        else if (op->ds == NULL && op->owner == owner)
+            sum += (int64_t)op->rows_len; /* to be appended */
+    }
+    return sum;
 }
 
 /* ---- changes ---- */
@@ -309,6 +313,8 @@ op_end(void *arg)
     dataset_free(op->ds);
     benchmark_free(op->bm);
     text_fini(&op->json);
+    fetched_fini(&op->fetched);
+    free(op->part);
     free(op->rows);
     free(op->old_file);
     free(op->id);
@@ -351,33 +357,42 @@ end_removal(void *arg)
 }
 
 static void
+remove_file(struct catalog *c, const char *file)
+{
+    struct removal *r = xmalloc(sizeof *r);
+    *r = (struct removal){ c->dir, xstrdup(file) };
+    worker_run(store_worker(c->store), run_removal, end_removal, r);
+}
+
+/* Several data sets may have the same content, or be about to. */
+static void
+remove_fetched(struct catalog *c, const char *file)
+{
+    for (size_t i = 0; i < c->datasets.n; i++) {
+        const struct dataset *ds = c->datasets.item[i];
+        if (ds->fetched.file != NULL && strcmp(ds->fetched.file, file) == 0)
+            return;
+    }
+    for (const struct op *op = c->ops; op != NULL; op = op->next)
+        if (op->fetched.file != NULL && strcmp(op->fetched.file, file) == 0)
+            return;
+    remove_file(c, file);
+}
+
+/* Of a data set that is in the table no more. */
+static void
 remove_rows(struct catalog *c, const struct dataset *ds)
 {
-    if (ds == NULL || ds->rows_file == NULL)
-        return;
-    struct removal *r = xmalloc(sizeof *r);
-    *r = (struct removal){ c->dir, xstrdup(ds->rows_file) };
-    worker_run(store_worker(c->store), run_removal, end_removal, r);
+    if (ds != NULL && ds->rows_file != NULL)
+        remove_file(c, ds->rows_file);
+    if (ds != NULL && ds->fetched.file != NULL)
+        remove_fetched(c, ds->fetched.file);
 }
 
 static bool
 same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static int
-check_provider(const struct catalog *c, const char *provider, struct err *err)
-{
-    if (strcmp(provider, "localfs") == 0)
-        return 0;
-    CLEANUP_FREE char *id = xasprintf("source::%s", provider);
-    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
-        const struct plugin *pl = plugins_at(c->plugins, i);
-        if (pl->kind == PLUGIN_SOURCE && pl->disabled == NULL && strcmp(pl->id, id) == 0)
-            return 0;
-    }
-    return err_set(err, ERR_INVALID, "Provider `%s` not found", provider);
 }
 
 /* ---- data sets ---- */
@@ -434,6 +449,19 @@ set_conflict(struct op *op, const char *what)
             "it first", what, op->id);
 }
 
+/* May the new owner put a thing in the place of what is there?  If so, it becomes the old
+ * owner's; else op has an error. */
+static bool
+may_overwrite(struct op *op, uid_t old, uid_t *new, const char *what)
+{
+    if (op->policy != CATALOG_OVERWRITE_ANY && *new != old) {
+        err_set(&op->err, ERR_DENIED, "%s '%s' belongs to somebody else", what, op->id);
+        return false;
+    }
+    *new = old;
+    return true;
+}
+
 static void
 end_compare_rows(void *arg)
 {
@@ -447,7 +475,8 @@ static void
 start_put_dataset(struct op *op)
 {
     struct worker *w = store_worker(op->c->store);
-    const struct dataset *old = catalog_dataset(op->c, op->id), *new = op->ds;
+    const struct dataset *old = catalog_dataset(op->c, op->id);
+    struct dataset *new = op->ds;
     if (op->err.code != ERR_NONE) {
         op_end_later(op);
     } else if (old != NULL && op->policy == CATALOG_NO_CONFLICT) {
@@ -463,6 +492,8 @@ start_put_dataset(struct op *op)
         if (!same)
             set_conflict(op, "Dataset");
         op_end_later(op);
+    } else if (old != NULL && !may_overwrite(op, old->owner, &new->owner, "dataset")) {
+        op_end_later(op);
     } else if (new->uri != NULL) {
         put_dataset_row(op);
     } else {
@@ -470,16 +501,52 @@ start_put_dataset(struct op *op)
     }
 }
 
-/* metadata.provider_id, else what the source needs. */
+static bool
+has_source(const struct catalog *c, const char *provider)
+{
+    CLEANUP_FREE char *id = xasprintf("source::%s", provider);
+    for (size_t i = 0; i < plugins_count(c->plugins); i++) {
+        const struct plugin *pl = plugins_at(c->plugins, i);
+        if (pl->kind == PLUGIN_SOURCE && pl->disabled == NULL && strcmp(pl->id, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int
+check_provider(const struct catalog *c, const char *provider, struct err *err)
+{
+    if (strcmp(provider, "localfs") == 0 || has_source(c, provider))
+        return 0;
+    return err_set(err, ERR_INVALID, "Provider `%s` not found", provider);
+}
+
+/* metadata.provider_id, else the plugin of the uri's scheme, else what the source needs. */
 static char *
-dataset_provider(const char *uri, json_object *metadata)
+dataset_provider(const struct catalog *c, const char *uri, json_object *metadata)
 {
     json_object *given = json_get(metadata, "provider_id");
     if (given != NULL)
         return json_object_is_type(given, json_type_string)
                ? xstrdup(json_object_get_string(given)) : json_text(given);
+    const char *sep = uri != NULL ? strstr(uri, "://") : NULL;
+    CLEANUP_FREE char *scheme = sep != NULL ? xstrndup(uri, (size_t)(sep - uri)) : NULL;
+    if (scheme != NULL && has_source(c, scheme))
+        return TAKE(scheme);
     return xstrdup(uri != NULL && strncmp(uri, "huggingface", 11) == 0 ? "huggingface"
                                                                       : "localfs");
+}
+
+/* The caller's rows may go before it is their turn. */
+static void
+copy_rows(struct op *op, struct str rows)
+{
+    op->rows = malloc(rows.len + 1); /* its size came from outside */
+    op->rows_len = rows.len;
+    if (op->rows == NULL)
+        err_set(&op->err, ERR_NOMEM, "data set '%s': out of memory", op->id);
+    else
+        memcpy(op->rows, rows.ptr, rows.len);
 }
 
 void
@@ -498,9 +565,10 @@ catalog_put_dataset(struct catalog *c, const char *id, const char *purpose, cons
     op->arg = arg;
     op->ds = xcalloc(1, sizeof *op->ds);
     *op->ds = (struct dataset){
+        .serial = ++c->last_serial,
         .id = TAKE(new_id),
         .purpose = xstrdup(purpose),
-        .provider_id = dataset_provider(uri, metadata),
+        .provider_id = dataset_provider(c, uri, metadata),
         .metadata = json_ref_or(metadata, json_object_new_object),
         .owner = owner,
         .uri = uri != NULL ? xstrdup(uri) : NULL,
@@ -509,13 +577,84 @@ catalog_put_dataset(struct catalog *c, const char *id, const char *purpose, cons
     if ((uri == NULL) == (rows.ptr == NULL)) {
         err_set(&op->err, ERR_INVALID, "a data set has either rows or a uri");
     } else if (check_provider(c, op->ds->provider_id, &op->err) == 0 && uri == NULL) {
-        op->rows = malloc(rows.len + 1); /* its size came from outside */
-        op->rows_len = rows.len;
-        if (op->rows == NULL)
-            err_set(&op->err, ERR_NOMEM, "data set '%s': out of memory", op->id);
-        else
-            memcpy(op->rows, rows.ptr, rows.len);
+        copy_rows(op, rows);
     }
+    op_queue(op);
+}
+
+static void
+on_appended(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    /* of one id at a time: it is the one that was there at the start */
+    struct dataset *ds = table_find(&op->c->datasets, op->id);
+    if (err != NULL) {
+        op->err = *err;
+    } else {
+        ds->rows_bytes += op->new_bytes;
+        ds->rows_count += op->new_count;
+    }
+    op_end(op);
+}
+
+static void
+run_append_rows(void *arg)
+{
+    struct op *op = arg;
+    rowsfile_append(op->c->dir, op->old_file, op->old_bytes,
+                    (struct str){ op->rows, op->rows_len }, &op->new_bytes, &op->new_count,
+                    &op->err);
+}
+
+/* The bytes are on disk; they count when the catalogue has the new length. */
+static void
+put_appended_row(void *arg)
+{
+    struct op *op = arg;
+    if (op->err.code != ERR_NONE) {
+        err_prefix(&op->err, "data set '%s'", op->id);
+        op_end(op);
+        return;
+    }
+    struct dataset longer = *catalog_dataset(op->c, op->id);
+    longer.rows_bytes += op->new_bytes;
+    longer.rows_count += op->new_count;
+    dataset_text(&op->json, &longer);
+    store_put(op->c->store, op->kind, op->id, longer.owner, text_str(&op->json), on_appended,
+              op);
+}
+
+static void
+start_append_rows(struct op *op)
+{
+    const struct dataset *ds = catalog_dataset(op->c, op->id);
+    if (op->err.code == ERR_NONE && ds == NULL)
+        err_set(&op->err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. "
+                "Make sure there is an DatasetIO provider serving this dataset.", op->id);
+    else if (op->err.code == ERR_NONE && ds->uri != NULL)
+        err_set(&op->err, ERR_NOTSUP, "data set '%.200s' has a uri: rows are appended to data "
+                "sets of rows only", op->id);
+    else if (op->err.code == ERR_NONE && ds->owner != op->owner)
+        err_set(&op->err, ERR_CONFLICT, "data set '%.200s' was registered anew meanwhile",
+                op->id);
+    if (op->err.code != ERR_NONE) {
+        op_end_later(op);
+        return;
+    }
+    op->old_file = xstrdup(ds->rows_file);
+    op->old_bytes = ds->rows_bytes;
+    worker_run(store_worker(op->c->store), run_append_rows, put_appended_row, op);
+}
+
+void
+catalog_append_rows(struct catalog *c, const char *id, struct str rows, uid_t owner,
+                    catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_DATASET, id, start_append_rows);
+    op->owner = owner;
+    op->done = done;
+    op->arg = arg;
+    copy_rows(op, rows);
     op_queue(op);
 }
 
@@ -536,7 +675,8 @@ on_dataset_deleted(void *arg, const struct err *err)
 static void
 start_delete_dataset(struct op *op)
 {
-    if (catalog_dataset(op->c, op->id) != NULL) {
+    const struct dataset *ds = catalog_dataset(op->c, op->id);
+    if (ds != NULL && (!op->there || ds->owner == op->owner)) {
         store_delete(op->c->store, op->kind, op->id, on_dataset_deleted, op);
         return;
     }
@@ -549,6 +689,88 @@ void
 catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
 {
     struct op *op = op_new(c, KIND_DATASET, id, start_delete_dataset);
+    const struct dataset *ds = catalog_dataset(c, id);
+    op->there = ds != NULL;
+    op->owner = ds != NULL ? ds->owner : 0;
+    op->done = done;
+    op->arg = arg;
+    op_queue(op);
+}
+
+/* ---- what was fetched for a data set ---- */
+
+static void
+on_fetched_put(void *arg, const struct err *err)
+{
+    struct op *op = arg;
+    struct dataset *ds = table_find(&op->c->datasets, op->id);
+    struct fetched useless = op->fetched;
+    op->fetched = (struct fetched){ .file = NULL };
+    if (err != NULL) {
+        op->err = *err;
+    } else { /* changes of one id wait for one another: it is still there */
+        struct fetched new = useless;
+        useless = ds->fetched;
+        ds->fetched = new;
+    }
+    if (useless.file != NULL)
+        remove_fetched(op->c, useless.file);
+    fetched_fini(&useless);
+    op_end(op);
+}
+
+static void
+put_fetched_row(void *arg)
+{
+    struct op *op = arg;
+    struct dataset with = *(const struct dataset *)catalog_dataset(op->c, op->id);
+    if (op->err.code != ERR_NONE) {
+        remove_file(op->c, op->part);
+        op_end(op);
+        return;
+    }
+    with.fetched = op->fetched;
+    dataset_text(&op->json, &with);
+    store_put(op->c->store, op->kind, op->id, with.owner, text_str(&op->json), on_fetched_put,
+              op);
+}
+
+static void
+run_name_fetched(void *arg)
+{
+    struct op *op = arg;
+    int dir = op->c->dir;
+    if (renameat(dir, op->part, dir, op->fetched.file) < 0 || fsync(dir) < 0)
+        err_set(&op->err, ERR_IO, "data set '%s': what was fetched cannot be kept: %m", op->id);
+}
+
+static void
+start_put_fetched(struct op *op)
+{
+    const struct dataset *ds = catalog_dataset(op->c, op->id);
+    if (ds != NULL && ds->serial == op->serial) {
+        worker_run(store_worker(op->c->store), run_name_fetched, put_fetched_row, op);
+        return;
+    }
+    fetched_fini(&op->fetched);
+    remove_file(op->c, op->part);
+    err_set(&op->err, ERR_CONFLICT, "data set '%s' was registered anew, or deleted, while it "
+            "was fetched", op->id);
+    op_end_later(op);
+}
+
+void
+catalog_put_fetched(struct catalog *c, const char *id, uint64_t serial, const char *part,
+                    const struct fetched *how, catalog_done_fn *done, void *arg)
+{
+    struct op *op = op_new(c, KIND_DATASET, id, start_put_fetched);
+    op->serial = serial;
+    op->part = xstrdup(part);
+    op->fetched = (struct fetched){
+        .file = xstrdup(how->file), .bytes = how->bytes, .unix_ms = how->unix_ms,
+        .etag = how->etag != NULL ? xstrdup(how->etag) : NULL,
+        .modified = how->modified != NULL ? xstrdup(how->modified) : NULL,
+    };
     op->done = done;
     op->arg = arg;
     op_queue(op);
@@ -570,7 +792,8 @@ on_benchmark_put(void *arg, const struct err *err)
 static void
 start_put_benchmark(struct op *op)
 {
-    const struct benchmark *old = catalog_benchmark(op->c, op->id), *new = op->bm;
+    const struct benchmark *old = catalog_benchmark(op->c, op->id);
+    struct benchmark *new = op->bm;
     if (op->err.code != ERR_NONE) {
         op_end_later(op);
     } else if (old != NULL && op->policy == CATALOG_NO_CONFLICT) {
@@ -580,6 +803,8 @@ start_put_benchmark(struct op *op)
             || !json_object_equal(old->scoring_functions, new->scoring_functions)
             || !json_object_equal(old->metadata, new->metadata))
             set_conflict(op, "Benchmark");
+        op_end_later(op);
+    } else if (old != NULL && !may_overwrite(op, old->owner, &new->owner, "benchmark")) {
         op_end_later(op);
     } else {
         benchmark_text(&op->json, new);
@@ -636,7 +861,8 @@ on_benchmark_deleted(void *arg, const struct err *err)
 static void
 start_delete_benchmark(struct op *op)
 {
-    if (catalog_benchmark(op->c, op->id) != NULL) {
+    const struct benchmark *b = catalog_benchmark(op->c, op->id);
+    if (b != NULL && (!op->there || b->owner == op->owner)) {
         store_delete(op->c->store, op->kind, op->id, on_benchmark_deleted, op);
         return;
     }
@@ -648,6 +874,9 @@ void
 catalog_delete_benchmark(struct catalog *c, const char *id, catalog_done_fn *done, void *arg)
 {
     struct op *op = op_new(c, KIND_BENCHMARK, id, start_delete_benchmark);
+    const struct benchmark *b = catalog_benchmark(c, id);
+    op->there = b != NULL;
+    op->owner = b != NULL ? b->owner : 0;
     op->done = done;
     op->arg = arg;
     op_queue(op);

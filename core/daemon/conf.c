@@ -198,6 +198,12 @@ read_size(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
 }
 
 static int
+read_int64(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
+{
+    return int_of(r, s, k, dst);
+}
+
+static int
 read_memory(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
 {
     int64_t n = 0;
@@ -418,6 +424,10 @@ read_dataset(struct reader *r, config_setting_t *s, const struct key *k, void *d
     static const struct key keys[] = {
         { "roots", read_paths, offsetof(struct conf, dataset_roots), 0, 0 },
         { "hosts", read_hosts, offsetof(struct conf, dataset_hosts), 0, 0 },
+        { "max_fetch_bytes", read_int64, offsetof(struct conf, max_fetch_bytes), 1,
+          INT64_C(1) << 50 },
+        { "fetch_timeout_ms", read_int, offsetof(struct conf, fetch_timeout_ms), 1, MAX_MS },
+        { "fetch_stall_ms", read_int, offsetof(struct conf, fetch_stall_ms), 1000, MAX_MS },
     };
     (void)k;
     return read_members(r, s, keys, ARRAY_LEN(keys), dst);
@@ -434,6 +444,17 @@ read_plugins(struct reader *r, config_setting_t *s, const struct key *k, void *d
 }
 
 static int
+read_access(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
+{
+    struct err why;
+    config_setting_t *where;
+    (void)k;
+    if (conf_access_read(dst, s, &where, &why) < 0)
+        return bad(r, where, NULL, "%s", why.text);
+    return 0;
+}
+
+static int
 read_limits(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
 {
     static const struct key keys[] = {
@@ -446,6 +467,14 @@ read_limits(struct reader *r, config_setting_t *s, const struct key *k, void *ds
         { "shutdown_grace_ms", read_int, offsetof(struct conf, shutdown_grace_ms), 0, MAX_MS },
         { "max_attempts", read_int, offsetof(struct conf, max_attempts), 1, 100 },
         { "runner_memory", read_memory, offsetof(struct conf, runner_memory), 0, INT64_MAX },
+        { "jobs_per_user", read_int, offsetof(struct conf, jobs_per_user), 0, 1024 },
+        { "calls_per_user", read_int, offsetof(struct conf, calls_per_user), 0, 1024 },
+        { "queued_jobs_per_user", read_int, offsetof(struct conf, queued_jobs_per_user), 0,
+          1000000 },
+        { "connections_per_user", read_int, offsetof(struct conf, connections_per_user), 0,
+          1000000 },
+        { "stored_bytes_per_user", read_int64, offsetof(struct conf, stored_bytes_per_user), 0,
+          INT64_MAX },
     };
     (void)k;
     return read_members(r, s, keys, ARRAY_LEN(keys), dst);
@@ -533,6 +562,8 @@ read_model(struct reader *r, config_setting_t *s)
         return bad(r, s, m->id == NULL ? "id" : "adapter", "missing");
     if (m->key_file != NULL && m->base_url == NULL)
         return bad(r, s, "key_file", "a model without base_url has no use for a key");
+    if (conf_find_source(c, m->id) != NULL)
+        return bad(r, s, "id", "a source has the id \"%s\"", m->id);
     const struct conf_model *other = conf_find_model(c, m->id);
     if (other != m)
         return bad(r, s, "id", other < c->models + N_BUILTINS
@@ -553,6 +584,67 @@ read_models(struct reader *r, config_setting_t *s, const struct key *k, void *ds
         return bad_type(r, s, "a list of groups: models = ( { ... }, { ... } )");
     for (int i = 0; i < config_setting_length(s); i++)
         if (read_model(r, config_setting_get_elem(s, (unsigned)i)) < 0)
+            return -1;
+    return 0;
+}
+
+/* ---- sources ---- */
+
+static struct conf_source *
+add_source(struct conf *c, const char *id, const char *base_url)
+{
+    c->sources = xreallocarray(c->sources, c->n_sources + 1, sizeof *c->sources);
+    struct conf_source *s = &c->sources[c->n_sources++];
+    *s = (struct conf_source){ .id = xstrdup(id), .max_in_flight = 4, .timeout_ms = 60000,
+                               .max_attempts = 4 };
+    s->base_url = base_url != NULL ? xstrdup(base_url) : NULL;
+    return s;
+}
+
+/* One that is there by default is changed. */
+static int
+read_source(struct reader *r, config_setting_t *s)
+{
+    static const struct key keys[] = {
+        { "id", read_string, offsetof(struct conf_source, id), 0, 0 },
+        { "base_url", read_url, offsetof(struct conf_source, base_url), 0, 0 },
+        { "key_file", read_key_file, offsetof(struct conf_source, key_file), 0, 0 },
+        { "max_in_flight", read_int, offsetof(struct conf_source, max_in_flight), 1, 65536 },
+        { "timeout_ms", read_int, offsetof(struct conf_source, timeout_ms), 1, MAX_MS },
+        { "max_attempts", read_int, offsetof(struct conf_source, max_attempts), 1, 100 },
+        { "params", read_params, offsetof(struct conf_source, params), 0, 0 },
+    };
+    const char *id = NULL;
+    if (!config_setting_is_group(s))
+        return bad_type(r, s, "a group");
+    if (config_setting_lookup_string(s, "id", &id) != CONFIG_TRUE)
+        return bad(r, s, "id", "missing");
+    if (strncmp(id, "source::", 8) != 0 || id[8] == '\0')
+        return bad(r, s, "id", "\"%s\" is no plugin id such as \"source::huggingface\"", id);
+    if (conf_find_model(r->conf, id) != NULL)
+        return bad(r, s, "id", "a model has the id \"%s\"", id);
+    struct conf_source *known = (struct conf_source *)conf_find_source(r->conf, id);
+    if (known == NULL)
+        known = add_source(r->conf, id, NULL);
+    if (known->given)
+        return bad(r, s, "id", "a source before has the id \"%s\"", id);
+    known->given = true;
+    if (read_members(r, s, keys, ARRAY_LEN(keys), known) < 0)
+        return -1;
+    if (known->key_file != NULL && known->base_url == NULL)
+        return bad(r, s, "key_file", "a source without base_url has no use for a key");
+    return 0;
+}
+
+static int
+read_sources(struct reader *r, config_setting_t *s, const struct key *k, void *dst)
+{
+    (void)k;
+    (void)dst;
+    if (!config_setting_is_list(s))
+        return bad_type(r, s, "a list of groups: sources = ( { ... }, { ... } )");
+    for (int i = 0; i < config_setting_length(s); i++)
+        if (read_source(r, config_setting_get_elem(s, (unsigned)i)) < 0)
             return -1;
     return 0;
 }
@@ -598,8 +690,10 @@ read_root(struct reader *r, config_setting_t *root)
         { "dataset", read_dataset, 0, 0, 0 },
         { "plugins", read_plugins, 0, 0, 0 },
         { "models", read_models, 0, 0, 0 },
+        { "sources", read_sources, 0, 0, 0 },
         { "roles", read_roles, 0, 0, 0 },
         { "limits", read_limits, 0, 0, 0 },
+        { "access", read_access, offsetof(struct conf, access), 0, 0 },
         { "log_level", read_level, offsetof(struct conf, log_level), 0, 0 },
     };
     if (read_members(r, root, keys, ARRAY_LEN(keys), r->conf) < 0)
@@ -620,6 +714,35 @@ cleanup_file(FILE **fp)
         fclose(*fp);
 }
 
+/* A stream over all of fp, which libconfig would read up to the first NUL only. */
+static FILE *
+read_text(struct reader *r, FILE *fp, char **ret_text)
+{
+    size_t room = 0, lines = 1;
+    errno = 0;
+    ssize_t n = getdelim(ret_text, &room, '\0', fp);
+    if (n < 0 && (ferror(fp) || errno == ENOMEM)) {
+        err_set(r->err, ERR_IO, "%s: %m", r->path);
+        return NULL;
+    }
+    if (n < 0) { /* an empty file, and fmemopen takes no empty text */
+        free(*ret_text);
+        *ret_text = xstrdup("\n");
+        n = 1;
+    }
+    size_t len = (size_t)n;
+    if ((*ret_text)[len - 1] == '\0') {
+        for (size_t i = 0; i < len; i++)
+            lines += (*ret_text)[i] == '\n';
+        err_set(r->err, ERR_INVALID, "%s:%zu: a NUL byte", r->path, lines);
+        return NULL;
+    }
+    FILE *in = fmemopen(*ret_text, len, "r");
+    if (in == NULL)
+        err_set(r->err, ERR_NOMEM, "%s: %m", r->path);
+    return in;
+}
+
 /* 1: there is no such file, and that is fine. */
 static int
 read_file(struct reader *r, bool optional)
@@ -634,6 +757,10 @@ read_file(struct reader *r, bool optional)
     if (fstat(fileno(fp), &st) < 0 || S_ISDIR(st.st_mode))
         return err_set(r->err, ERR_INVALID, "%s: is a directory", r->path);
 
+    CLEANUP_FREE char *text = NULL;
+    __attribute__((cleanup(cleanup_file))) FILE *in = read_text(r, fp, &text);
+    if (in == NULL)
+        return -1;
     __attribute__((cleanup(cleanup_config))) config_t cfg;
     config_init(&cfg);
     CLEANUP_FREE char *dir = xstrdup(r->path);
@@ -642,7 +769,7 @@ read_file(struct reader *r, bool optional)
         *(slash == dir ? slash + 1 : slash) = '\0';
         config_set_include_dir(&cfg, dir);
     }
-    if (config_read(&cfg, fp) != CONFIG_TRUE) {
+    if (config_read(&cfg, in) != CONFIG_TRUE) {
         const char *file = config_error_file(&cfg);
         return err_set(r->err, ERR_INVALID, "%s:%d: %s", file != NULL ? file : r->path,
                        config_error_line(&cfg), config_error_text(&cfg));
@@ -675,6 +802,9 @@ conf_load(const char *path, struct err *err)
         .dataset_roots = xcalloc(1, sizeof(char *)),
         .dataset_hosts = xcalloc(1, sizeof(char *)),
         .plugin_paths = xcalloc(1, sizeof(char *)),
+        .max_fetch_bytes = INT64_C(4) << 30,
+        .fetch_timeout_ms = 3600 * 1000,
+        .fetch_stall_ms = 60000,
         .roles = json_object_new_object(),
         .max_body = 64 << 20,
         .max_runners = 4,
@@ -685,10 +815,13 @@ conf_load(const char *path, struct err *err)
         .shutdown_grace_ms = 5000,
         .max_attempts = 4,
         .runner_memory = INT64_C(2) << 30,
+        .queued_jobs_per_user = 10000,
         .log_level = LOG_LEVEL_INFO,
         .libexec_dir = xstrdup(libexec != NULL && *libexec ? libexec : EVALD_LIBEXECDIR),
     };
     add_builtins(c);
+    conf_access_default(&c->access);
+    add_source(c, "source::huggingface", "https://datasets-server.huggingface.co");
     struct reader r = { path != NULL ? path : EVALD_SYSCONFDIR "/evald.conf", c, err };
     if (read_file(&r, path == NULL) < 0) {
         conf_free(c);
@@ -713,7 +846,15 @@ conf_free(struct conf *c)
         json_object_put(m->params);
     }
     free(c->models);
+    for (size_t i = 0; i < c->n_sources; i++) {
+        free(c->sources[i].id);
+        free(c->sources[i].base_url);
+        free(c->sources[i].key_file);
+        json_object_put(c->sources[i].params);
+    }
+    free(c->sources);
     json_object_put(c->roles);
+    conf_access_fini(&c->access);
     free(c->socket_path);
     free(c->socket_group);
     free(c->state_dir);
@@ -730,6 +871,15 @@ conf_find_model(const struct conf *c, const char *id)
     for (size_t i = 0; i < c->n_models; i++)
         if (c->models[i].id != NULL && strcmp(c->models[i].id, id) == 0)
             return &c->models[i];
+    return NULL;
+}
+
+const struct conf_source *
+conf_find_source(const struct conf *c, const char *id)
+{
+    for (size_t i = 0; i < c->n_sources; i++)
+        if (strcmp(c->sources[i].id, id) == 0)
+            return &c->sources[i];
     return NULL;
 }
 

@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "common/err.h"
 #include "common/io.h"
@@ -32,16 +36,55 @@ dataset_snapshot_fini(struct dataset_snapshot *s)
         close(s->fd);
     free(s->name);
     free(s->fingerprint);
+    free(s->url);
+    free(s->own_file);
     *s = (struct dataset_snapshot){ .fd = -1 };
+}
+
+struct dataset_snapshot
+dataset_snapshot_take(struct dataset_snapshot *s)
+{
+    struct dataset_snapshot taken = *s;
+    *s = (struct dataset_snapshot){ .fd = -1 };
+    return taken;
+}
+
+static char *
+copy_text(const char *z)
+{
+    return z != NULL ? xstrdup(z) : NULL;
+}
+
+int
+dataset_snapshot_copy(const struct dataset_snapshot *s, struct dataset_snapshot *ret,
+                      struct err *err)
+{
+    int fd = -1;
+    if (s->fd >= 0 && (fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0)) < 0)
+        return err_set(err, ERR_IO, "%s: %m", s->name);
+    *ret = *s;
+    ret->fd = fd;
+    ret->name = copy_text(s->name);
+    ret->fingerprint = copy_text(s->fingerprint);
+    ret->url = copy_text(s->url);
+    ret->own_file = copy_text(s->own_file);
+    return 0;
 }
 
 static struct dataset_snapshot
 snapshot(int fd, enum rows_format format, int64_t size, const char *name, char *fingerprint)
 {
-    return (struct dataset_snapshot){ fd, format, size, xstrdup(name), fingerprint };
+    return (struct dataset_snapshot){ .fd = fd, .format = format, .size = size,
+                                      .name = xstrdup(name), .fingerprint = fingerprint };
 }
 
 /* ---- rows ---- */
+
+static char *
+rows_fingerprint(const struct dataset *ds, int64_t bytes)
+{
+    return xasprintf("rows:%s:%jd", ds->rows_file, (intmax_t)bytes);
+}
 
 static int
 open_rows(struct store *store, const struct dataset *ds, struct dataset_snapshot *ret,
@@ -56,7 +99,8 @@ open_rows(struct store *store, const struct dataset *ds, struct dataset_snapshot
         return err_set(err, ERR_IO, "data set '%s': its rows are damaged: %s holds %jd of %jd "
                        "bytes", ds->id, path, (intmax_t)st.st_size, (intmax_t)ds->rows_bytes);
     *ret = snapshot(TAKE_FD(fd), ROWS_JSONL, ds->rows_bytes, ds->id,
-                    xasprintf("rows:%s:%jd", ds->rows_file, (intmax_t)ds->rows_bytes));
+                    rows_fingerprint(ds, ds->rows_bytes));
+    ret->grows = true;
     return 0;
 }
 
@@ -135,19 +179,34 @@ source_of_mime(struct str mime)
     return str_is(mime, "application/json") ? SOURCE_JSON : SOURCE_NONE;
 }
 
+/* The hash is quick, not strong: the owner beside it keeps rows of one out of pages of another.
+ * What the URL holds is known when it is decoded; what is not CSV becomes JSONL. */
+static void
+open_data(const struct dataset *ds, struct dataset_snapshot *ret)
+{
+    struct str url = str_z(ds->uri);
+    XXH128_hash_t hash = XXH3_128bits(url.ptr, url.len);
+    *ret = snapshot(-1, strncmp(ds->uri, "data:text/", 10) == 0 ? ROWS_CSV : ROWS_JSONL, 0,
+                    ds->id, xasprintf("data-url:%ju:%016jx%016jx:%zu", (uintmax_t)ds->owner,
+                                      (uintmax_t)hash.high64, (uintmax_t)hash.low64,
+                                      url.len));
+    ret->unread = UNREAD_URL;
+    ret->url = xstrndup(url.ptr, url.len);
+}
+
 static int
-open_data(const struct dataset *ds, struct dataset_snapshot *ret, struct err *err)
+convert_data(struct dataset_snapshot *s, struct err *err)
 {
     CLEANUP_TEXT struct text bytes = TEXT_INIT;
     struct str mime;
-    if (dataurl_decode(ds->uri, &mime, &bytes, err) < 0)
+    if (dataurl_decode(s->url, &mime, &bytes, err) < 0)
         return -1;
     enum source source = source_of_mime(mime);
     if (source == SOURCE_NONE)
         return err_set(err, ERR_INVALID, "Unsupported file type: data:%.*s",
                        mime.len < URI_SHOWN ? (int)mime.len : URI_SHOWN, mime.ptr);
     int64_t size;
-    int fd = memory_file(text_str(&bytes), ds->id, source, &size, err);
+    int fd = memory_file(text_str(&bytes), s->name, source, &size, err);
     if (fd < 0)
         return err_prefix(err, "data set");
 
@@ -159,7 +218,12 @@ open_data(const struct dataset *ds, struct dataset_snapshot *ret, struct err *er
     sha256_digest(&cx, sizeof digest, digest);
     for (size_t i = 0; i < sizeof digest; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    *ret = snapshot(fd, format_of(source), size, ds->id, xasprintf("data:%d:%s", source, hex));
+    free(s->fingerprint);
+    s->fingerprint = xasprintf("data:%d:%s", source, hex);
+    s->fd = fd;
+    s->size = size;
+    free(TAKE(s->url));
+    s->unread = UNREAD_NOT;
     return 0;
 }
 
@@ -243,22 +307,25 @@ open_below_roots(const struct conf *conf, const char *uri, const char *path, str
     return bad_open(err, uri, error);
 }
 
+/* In the order of enum source. */
+static const char *const endings[] = { NULL, ".csv", ".jsonl", ".json" };
+
 static enum source
 source_of_name(const char *name)
 {
-    static const struct {
-        const char *suffix;
-        enum source source;
-    } types[] = { { ".csv", SOURCE_CSV },
-                  { ".jsonl", SOURCE_JSONL },
-                  { ".json", SOURCE_JSON } };
     size_t n = strlen(name);
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        size_t k = strlen(types[i].suffix);
-        if (n > k && strcmp(name + n - k, types[i].suffix) == 0)
-            return types[i].source;
+    for (size_t i = 1; i < ARRAY_LEN(endings); i++) {
+        size_t k = strlen(endings[i]);
+        if (n > k && strcmp(name + n - k, endings[i]) == 0)
+            return (enum source)i;
     }
     return SOURCE_NONE;
+}
+
+const char *
+dataset_ending(const char *name)
+{
+    return endings[source_of_name(name)];
 }
 
 /* The path of a file:// URL, or the uri itself when it is a path. */
@@ -308,6 +375,13 @@ read_json_file(int fd, const char *uri, const struct stat *st, int64_t *ret_size
     return memory_file((struct str){ buf, size }, uri, SOURCE_JSON, ret_size, err);
 }
 
+static char *
+file_fingerprint(enum source source, const struct stat *st)
+{
+    CLEANUP_FREE char *id = identity_of(st);
+    return xasprintf("file:%d:%s", source, id);
+}
+
 static int
 open_file(const struct conf *conf, const char *uri, struct dataset_snapshot *ret,
           struct err *err)
@@ -326,40 +400,135 @@ open_file(const struct conf *conf, const char *uri, struct dataset_snapshot *ret
         return err_set(err, ERR_IO, "%.*s: stat: %m", URI_SHOWN, uri);
     if (!S_ISREG(st.st_mode))
         return bad_uri(err, uri, "not a regular file");
-    CLEANUP_FREE char *id = identity_of(&st);
-    int64_t size = st.st_size;
-    if (source == SOURCE_JSON) {
-        int memfd = read_json_file(fd, uri, &st, &size, err);
-        if (memfd < 0)
-            return -1;
-        close(fd);
-        fd = memfd;
-    }
-    *ret = snapshot(TAKE_FD(fd), format_of(source), size, path,
-                    xasprintf("file:%d:%s", source, id));
+    /* what is wrong with an array is said of the uri, with a row of its lines of the path */
+    *ret = snapshot(TAKE_FD(fd), format_of(source), st.st_size,
+                    source == SOURCE_JSON ? uri : path, file_fingerprint(source, &st));
+    ret->unread = source == SOURCE_JSON ? UNREAD_JSON : UNREAD_NOT;
     return 0;
+}
+
+static int
+convert_json(struct dataset_snapshot *s, struct err *err)
+{
+    struct stat st;
+    int64_t size;
+    if (fstat(s->fd, &st) < 0)
+        return err_set(err, ERR_IO, "%.*s: stat: %m", URI_SHOWN, s->name);
+    CLEANUP_CLOSE int fd = read_json_file(s->fd, s->name, &st, &size, err);
+    if (fd < 0)
+        return -1;
+    CLEANUP_FREE char *fingerprint = fstat(s->fd, &st) < 0 ? NULL
+                                                           : file_fingerprint(SOURCE_JSON, &st);
+    bool fetched = strncmp(s->fingerprint, "sha256:", 7) == 0; /* nobody changes it */
+    if (!fetched && (fingerprint == NULL || strcmp(fingerprint, s->fingerprint) != 0))
+        return bad_uri(err, s->name, "the file changed while it was read");
+    close(s->fd);
+    s->fd = TAKE_FD(fd);
+    s->size = size;
+    s->unread = UNREAD_NOT;
+    return 0;
+}
+
+int
+dataset_convert(struct dataset_snapshot *s, struct err *err)
+{
+    switch (s->unread) {
+    case UNREAD_NOT: return 0;
+    case UNREAD_JSON: return convert_json(s, err);
+    case UNREAD_URL: return convert_data(s, err);
+    }
+    return 0;
+}
+
+/* ---- what was fetched ---- */
+
+static int
+open_fetched(struct store *store, const struct dataset *ds, struct dataset_snapshot *ret,
+             struct err *err)
+{
+    CLEANUP_FREE char *path = xasprintf(ROWSFILE_DIR "/%s", ds->fetched.file);
+    CLEANUP_CLOSE int fd = openat(store_dir(store), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, ERR_IO, "data set '%s': what was fetched is lost: %s: %m", ds->id,
+                       path);
+    if (!S_ISREG(st.st_mode) || st.st_size != ds->fetched.bytes)
+        return err_set(err, ERR_IO, "data set '%s': what was fetched is damaged: %s", ds->id,
+                       path);
+    enum source source = source_of_name(path);
+    *ret = snapshot(TAKE_FD(fd), format_of(source), st.st_size, ds->uri,
+                    xasprintf("sha256:%.64s%s", ds->fetched.file, ds->fetched.file + 64));
+    if (source == SOURCE_JSON)
+        ret->unread = UNREAD_JSON;
+    else
+        ret->own_file = TAKE(path);
+    return 0;
+}
+
+bool
+dataset_is_remote(const struct dataset *ds)
+{
+    return ds->uri != NULL
+           && (strcmp(ds->provider_id, "localfs") != 0
+               || strncasecmp(ds->uri, "http://", 7) == 0
+               || strncasecmp(ds->uri, "https://", 8) == 0);
 }
 
 int
 dataset_open(const struct conf *conf, struct store *store, const struct dataset *ds,
              struct dataset_snapshot *ret, struct err *err)
 {
+    struct dataset_snapshot s;
+    if (dataset_open_unread(conf, store, ds, &s, err) < 0)
+        return -1;
+    if (dataset_convert(&s, err) < 0) {
+        dataset_snapshot_fini(&s);
+        return -1;
+    }
+    *ret = s;
+    return 0;
+}
+
+int
+dataset_open_unread(const struct conf *conf, struct store *store, const struct dataset *ds,
+                    struct dataset_snapshot *ret, struct err *err)
+{
     const char *uri = ds->uri;
     if (uri == NULL)
         return open_rows(store, ds, ret, err);
-    if (strncmp(uri, "data:", 5) == 0)
-        return open_data(ds, ret, err);
-    if (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0)
-        return err_set(err, ERR_NOTSUP, "%.*s: remote data sets are not supported by this "
-                       "version of evald", URI_SHOWN, uri);
-    if (strcmp(ds->provider_id, "localfs") != 0)
-        return err_set(err, ERR_NOTSUP,
-                       "%.*s: data sets of provider %s are not supported by this "
-                       "version of evald",
-                       URI_SHOWN, uri, ds->provider_id);
+    if (ds->fetched.file != NULL)
+        return open_fetched(store, ds, ret, err);
+    if (dataset_is_remote(ds))
+        return err_set(err, ERR_CONFLICT, "%.*s: was registered anew while it was fetched",
+                       URI_SHOWN, uri);
+    if (strncmp(uri, "data:", 5) == 0) {
+        open_data(ds, ret);
+        return 0;
+    }
     if (uri[0] == '/' || strncmp(uri, "file://", 7) == 0)
         return open_file(conf, uri, ret, err);
     if (strstr(uri, "://") == NULL && source_of_name(uri) != SOURCE_NONE)
         return bad_uri(err, uri, "not an absolute path");
     return err_set(err, ERR_INVALID, "Unsupported file type: %.*s", URI_SHOWN, uri);
+}
+
+int
+dataset_open_again(const struct conf *conf, struct store *store, const struct dataset *ds,
+                   const char *fingerprint, int64_t size, struct dataset_snapshot *ret,
+                   struct err *err)
+{
+    struct dataset_snapshot now;
+    if (dataset_open(conf, store, ds, &now, err) < 0)
+        return -1;
+    if (ds->uri == NULL && now.size > size) { /* a file of rows only grows */
+        now.size = size;
+        free(now.fingerprint);
+        now.fingerprint = rows_fingerprint(ds, size);
+    }
+    if (strcmp(now.fingerprint, fingerprint) != 0) {
+        dataset_snapshot_fini(&now);
+        return err_set(err, ERR_INVALID, "data set '%.200s' has changed", ds->id);
+    }
+    *ret = now;
+    return 0;
 }

@@ -24,11 +24,12 @@ struct exchange {
     struct MHD_Connection *mhd; /* valid while conn is */
     enum exchange_phase phase;
     bool suspended;
+    bool resumed; /* ... and woken since */
     bool answered; /* the handler has done its part */
     bool queued;   /* the response is MHD's */
     bool hung;     /* the other end is closed */
 
-    char *target, *method;
+    char *method; /* NULL: a common one, which has no copy */
     struct text body;
     bool discard; /* the body is read but not kept */
 
@@ -44,6 +45,7 @@ struct exchange {
     void *hangup_arg;
 
     const struct request_source *source; /* NULL: no stream */
+    const char *stream_type;             /* NULL: JSON */
     void *source_arg;
     struct text chunk;
     size_t chunk_at;
@@ -51,6 +53,8 @@ struct exchange {
     bool asked;  /* next was called and has not been answered */
     bool last;   /* chunk is the last one */
     bool broken; /* the stream ends with an error */
+
+    char target[]; /* of rq */
 };
 
 static inline struct exchange *
@@ -61,11 +65,16 @@ exchange_of(const struct request *rq)
 
 struct exchange *exchange_new(struct server *s, struct conn *conn, struct MHD_Connection *mhd,
                               const char *target);
+void exchange_set_method(struct exchange *ex, const char *method);
 /* HTTP is done with it: tells the stream's source or the handler, frees it if it was
  * answered. */
 void exchange_over(struct exchange *ex);
 /* Tells a handler that has asked for it that the other end is gone. */
 void exchange_tell_hangup(struct exchange *ex);
+
+/* request.c: {"detail":X,"error":{"message":...,"detail":X}}; detail is JSON text, message plain,
+ * code NULL or plain. */
+void request_put_error(struct text *t, struct str detail, struct str message, const char *code);
 
 /* server.c: lets MHD go on with a suspended exchange. */
 void exchange_wake(struct exchange *ex);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,12 +18,23 @@
 #define RESTART_MIN_S 0.05
 #define RESTART_MAX_S 5.0
 #define STEADY_NS     10000000000 /* alive that long: the next restart is prompt again */
+#define FETCH_TRIES   3           /* gateways that may die at it */
 
 struct gate_user {
     struct gate *gate;
     struct gate_user *next, **link_to_this;
     char *job;
     gate_relinked_fn *relinked;
+    void *arg;
+};
+
+struct gate_fetch {
+    struct gate *gate;
+    struct gate_fetch *next, **link_to_this;
+    uint64_t tag;
+    int fd, tries;
+    struct text head; /* of FETCH */
+    gate_fetched_fn *done;
     void *arg;
 };
 
@@ -36,8 +48,9 @@ struct gate {
     ev_timer restart;
     double restart_s;
     int64_t started_ns;
-    uint64_t n_links;
+    uint64_t n_links, n_fetches;
     struct gate_user *users;
+    struct gate_fetch *fetches;
 };
 
 static void gate_lost(struct gate *g);
@@ -57,17 +70,103 @@ flush(struct gate *g)
         ev_io_stop(g->loop, &g->writable);
 }
 
+/* ---- fetching ---- */
+
+static void
+fetch_free(struct gate_fetch *f)
+{
+    *f->link_to_this = f->next;
+    if (f->next != NULL)
+        f->next->link_to_this = f->link_to_this;
+    text_fini(&f->head);
+    mem_cleanup_close(&f->fd);
+    free(f);
+}
+
+static void
+fetch_failed(struct gate_fetch *f, const struct err *err)
+{
+    gate_fetched_fn *done = f->done;
+    void *arg = f->arg;
+    fetch_free(f);
+    done(arg, NULL, err);
+}
+
+/* Queues it; not to be flushed at once, which may end the link that is being read. */
+static int
+fetch_send(struct gate_fetch *f, struct err *err)
+{
+    struct gate *g = f->gate;
+    if (f->tries == FETCH_TRIES)
+        return err_set(err, ERR_REMOTE, "the gateway died of it");
+    int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "descriptor: %m");
+    f->tries++;
+    link_begin(g->link, FRAME_FETCH, f->tag);
+    link_part(g->link, text_str(&f->head));
+    link_send_fd(g->link, fd);
+    link_end(g->link);
+    ev_io_start(g->loop, &g->writable);
+    return 0;
+}
+
+static enum err_code
+code_named(const char *name)
+{
+    enum err_code code = ERR_INVALID;
+    while (code <= ERR_NOSPACE && strcmp(err_code_name(code), name) != 0)
+        code++;
+    return code <= ERR_NOSPACE ? code : ERR_REMOTE;
+}
+
+static void
+on_fetched(struct gate *g, uint64_t tag, json_object *o)
+{
+    struct gate_fetch *f = g->fetches;
+    while (f != NULL && f->tag != tag)
+        f = f->next;
+    if (f == NULL)
+        return; /* cancelled meanwhile */
+    const char *error = json_get_str(o, "error", NULL);
+    const char *hash = json_get_str(o, "sha256", "");
+    struct err err;
+    if (error != NULL) {
+        err_set(&err, code_named(error), "%s", json_get_str(o, "message", "it says not why"));
+        fetch_failed(f, &err);
+        return;
+    }
+    struct gate_fetched how = {
+        .size = json_get_int(o, "size", -1),
+        .type = json_get_str(o, "type", NULL),
+        .etag = json_get_str(o, "etag", NULL),
+        .modified = json_get_str(o, "modified", NULL),
+    };
+    if (how.size < 0 || strlen(hash) != 64 || strspn(hash, "0123456789abcdef") != 64) {
+        err_set(&err, ERR_PROTO, "the gateway broke the protocol");
+        fetch_failed(f, &err);
+        return;
+    }
+    memcpy(how.sha256, hash, 65);
+    gate_fetched_fn *done = f->done;
+    void *arg = f->arg;
+    fetch_free(f);
+    done(arg, &how, NULL);
+}
+
 static int
 on_frame(void *arg, const struct frame *f)
 {
-    (void)arg;
     struct str rest = f->payload, head;
-    if (f->type == FRAME_LOG && frame_part(&rest, &head)) {
-        CLEANUP_JSON json_object *o = NULL;
-        if (json_parse(head, &o, NULL, NULL) == 0)
-            log_at(log_level_clamp(json_get_int(o, "level", LOG_LEVEL_INFO)), "gateway: %s",
-                   json_get_str(o, "text", ""));
-    }
+    CLEANUP_JSON json_object *o = NULL;
+    if ((f->type != FRAME_LOG && f->type != FRAME_FETCHED) || !frame_part(&rest, &head)
+        || json_parse(head, &o, NULL, NULL) < 0)
+        return 0;
+    if (f->type == FRAME_FETCHED)
+        on_fetched(arg, f->tag, o);
+    else
+        log_at(log_level_clamp(json_get_int(o, "level", LOG_LEVEL_INFO)), "gateway: %s",
+               json_get_str(o, "text", ""));
     return 0;
 }
 
@@ -90,22 +189,28 @@ on_writable(struct ev_loop *loop, ev_io *w, int events)
     flush(w->data);
 }
 
+/* What models and sources have in common. */
+struct endpoint {
+    const char *id, *base_url, *key_file;
+    int max_in_flight, max_attempts, timeout_ms;
+};
+
 static json_object *
-endpoint_entry(const struct conf_model *m, struct link *l, int *n_keys)
+endpoint_entry(const struct endpoint *e, struct link *l, int *n_keys)
 {
     json_object *o = json_object_new_object();
-    json_add_str(o, "id", m->id);
-    json_add_str(o, "base_url", m->base_url);
-    json_add_int(o, "max_in_flight", m->max_in_flight);
-    json_add_int(o, "max_attempts", m->max_attempts);
-    json_add_int(o, "timeout_ms", m->timeout_ms);
+    json_add_str(o, "id", e->id);
+    json_add_str(o, "base_url", e->base_url);
+    json_add_int(o, "max_in_flight", e->max_in_flight);
+    json_add_int(o, "max_attempts", e->max_attempts);
+    json_add_int(o, "timeout_ms", e->timeout_ms);
     json_add(o, "headers", json_object_new_object());
     bool room = *n_keys < (int)FRAME_FDS;
-    int fd = m->key_file && room ? open(m->key_file, O_RDONLY | O_CLOEXEC) : -1;
-    if (m->key_file != NULL && !room)
-        log_error("more than %u key files: left out model=%s", FRAME_FDS, m->id);
-    else if (m->key_file != NULL && fd < 0)
-        log_error("key file cannot be opened model=%s file=%s: %m", m->id, m->key_file);
+    int fd = e->key_file && room ? open(e->key_file, O_RDONLY | O_CLOEXEC) : -1;
+    if (e->key_file != NULL && !room)
+        log_error("more than %u key files: left out id=%s", FRAME_FDS, e->id);
+    else if (e->key_file != NULL && fd < 0)
+        log_error("key file cannot be opened id=%s file=%s: %m", e->id, e->key_file);
     if (fd >= 0) {
         link_send_fd(l, fd);
         json_add_int(o, "key", (*n_keys)++);
@@ -123,10 +228,20 @@ send_config(struct gate *g)
     json_add(config, "endpoints", list);
     int n_keys = 0;
     link_begin(g->link, FRAME_CONFIG, 0);
-    for (size_t i = 0; i < g->conf->n_models; i++)
-        if (g->conf->models[i].base_url != NULL)
-            json_object_array_add(list,
-                                  endpoint_entry(&g->conf->models[i], g->link, &n_keys));
+    for (size_t i = 0; i < g->conf->n_models; i++) {
+        const struct conf_model *m = &g->conf->models[i];
+        struct endpoint e = { m->id, m->base_url, m->key_file, m->max_in_flight,
+                              m->max_attempts, m->timeout_ms };
+        if (e.base_url != NULL)
+            json_object_array_add(list, endpoint_entry(&e, g->link, &n_keys));
+    }
+    for (size_t i = 0; i < g->conf->n_sources; i++) {
+        const struct conf_source *s = &g->conf->sources[i];
+        struct endpoint e = { s->id, s->base_url, s->key_file, s->max_in_flight,
+                              s->max_attempts, s->timeout_ms };
+        if (e.base_url != NULL)
+            json_object_array_add(list, endpoint_entry(&e, g->link, &n_keys));
+    }
     json_put(link_part_begin(g->link), config);
     link_part_end(g->link);
     link_end(g->link);
@@ -194,6 +309,12 @@ gate_start(struct gate *g, struct err *err)
             return -1; /* a runner without a link would wait for ever: all of it once more */
         u->relinked(u->arg, fd);
     }
+    for (struct gate_fetch *f = g->fetches, *next; f != NULL; f = next) {
+        struct err why;
+        next = f->next;
+        if (fetch_send(f, &why) < 0)
+            fetch_failed(f, &why);
+    }
     flush(g);
     return 0;
 }
@@ -258,6 +379,8 @@ gate_free(struct gate *g)
 {
     if (g == NULL)
         return;
+    while (g->fetches != NULL)
+        fetch_free(g->fetches);
     ev_timer_stop(g->loop, &g->restart);
     drop_link(g);
     child_kill(g->child, SIGTERM);
@@ -307,4 +430,51 @@ gate_leave(struct gate_user *u)
         u->next->link_to_this = u->link_to_this;
     free(u->job);
     free(u);
+}
+
+static json_object *
+strings(const char *const *v)
+{
+    json_object *list = json_object_new_array();
+    for (; *v != NULL; v++)
+        json_object_array_add(list, json_object_new_string(*v));
+    return list;
+}
+
+struct gate_fetch *
+gate_fetch(struct gate *g, const struct gate_order *o, int fd, gate_fetched_fn *done, void *arg,
+           struct err *err)
+{
+    struct gate_fetch *f = xcalloc(1, sizeof *f);
+    *f = (struct gate_fetch){ .gate = g, .tag = ++g->n_fetches, .fd = fd, .done = done,
+                              .arg = arg, .next = g->fetches, .link_to_this = &g->fetches };
+    if (f->next != NULL)
+        f->next->link_to_this = &f->next;
+    g->fetches = f;
+    CLEANUP_JSON json_object *head = json_object_new_object();
+    json_add_str(head, "url", o->url);
+    json_add(head, "hosts", strings((const char *const *)o->origins));
+    json_add(head, "types", o->types != NULL ? strings(o->types) : NULL);
+    json_add_int(head, "max", o->max);
+    json_add_int(head, "timeout_ms", o->timeout_ms);
+    json_add_int(head, "stall_ms", o->stall_ms);
+    json_put(&f->head, head);
+    if (g->link == NULL /* the next gateway is told when it starts */
+        || fetch_send(f, err) == 0)
+        return f;
+    fetch_free(f);
+    return NULL;
+}
+
+void
+gate_fetch_cancel(struct gate_fetch *f)
+{
+    if (f == NULL)
+        return;
+    struct gate *g = f->gate;
+    if (g->link != NULL && f->tries > 0) {
+        link_put(g->link, FRAME_DROP, f->tag, STR("{}"));
+        ev_io_start(g->loop, &g->writable);
+    }
+    fetch_free(f);
 }

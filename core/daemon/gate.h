@@ -24,4 +24,27 @@ struct gate_user *gate_join(struct gate *g, const char *job, gate_relinked_fn *r
                             void *arg, int *ret_fd, struct err *err);
 void gate_leave(struct gate_user *u);
 
+/* ---- fetching ---- */
+
+struct gate_order {
+    const char *url;
+    char *const *origins;     /* NULL-terminated: where it and redirects may be */
+    const char *const *types; /* NULL-terminated: media types it may have; NULL: any */
+    int64_t max;              /* bytes */
+    int timeout_ms, stall_ms; /* of the whole; without a byte */
+};
+struct gate_fetched {
+    int64_t size;
+    char sha256[65];
+    const char *type, *etag, *modified; /* as the server sent them; NULL: not at all */
+};
+/* Has the gateway write what is at a URL into fd, which is taken.  done is called once, later
+ * than this returns, with either how it went or err; a gateway that dies meanwhile begins
+ * again.  What the file held before is lost.  NULL with err: out of descriptors. */
+typedef void gate_fetched_fn(void *arg, const struct gate_fetched *how, const struct err *err);
+struct gate_fetch;
+struct gate_fetch *gate_fetch(struct gate *g, const struct gate_order *o, int fd,
+                              gate_fetched_fn *done, void *arg, struct err *err);
+void gate_fetch_cancel(struct gate_fetch *f); /* done will not be called; NULL allowed */
+
 #endif

@@ -34,18 +34,14 @@ job_state_name(enum job_state s)
 }
 
 void
-job_data_name(const struct job *j, char ret[40])
-{
-    snprintf(ret, 40, "jobs/%s.rows", j->id_text);
-}
-
-void
 job_put_row(struct job *j, enum job_state state, store_done_fn *done, void *arg)
 {
+    if (j->cancels > 0)
+        state = JOB_CANCELLED;
     struct job_row row = {
         .id = j->info.id,
         .benchmark = j->info.benchmark,
-        .state = job_state_name(j->cancels > 0 ? JOB_CANCELLED : state),
+        .state = job_state_name(state),
         .error_code = j->info.error ? err_code_name(j->info.error_code) : NULL,
         .error = j->info.error,
         .owner = j->info.owner,
@@ -55,6 +51,11 @@ job_put_row(struct job *j, enum job_state state, store_done_fn *done, void *arg)
         .rows_done = j->info.rows_done,
         .rows_total = j->info.rows_total,
         .rows_failed = j->info.rows_failed,
+        .request_key = j->info.origin.key,
+        .request_hash = j->info.origin.hash,
+        .paused = j->info.paused && state < JOB_COMPLETED,
+        .retry = j->retry && state < JOB_COMPLETED,
+        .parent = j->info.parent,
     };
     job_row_put(j->sched->o.store, &row, done, arg);
 }
@@ -69,7 +70,8 @@ job_event(struct job *j, const char *kind, const char *what)
     if (what != NULL)
         jtext_put_string(&t, str_z(what));
     text_putc(&t, '}');
-    journal_event(j->journal, kind, text_str(&t));
+    j->events_unwritten++;
+    journal_event(j->journal, kind, text_str(&t), job_event_written, j);
 }
 
 json_object *
@@ -84,6 +86,7 @@ job_usage(const struct job *j)
 void
 job_tell_waiters(struct job *j)
 {
+    job_tell_watchers(j);
     while (j->waiters != NULL) {
         struct sched_waiter *w = j->waiters;
         sched_wait_fn *done = w->done;
@@ -93,9 +96,17 @@ job_tell_waiters(struct job *j)
     }
 }
 
+static void
+end_waiting(struct job *j)
+{
+    j->sched->held -= j->holds_data;
+    j->holds_data = false;
+}
+
 void
 job_release(struct job *j)
 {
+    end_waiting(j);
     struct ev_loop *loop = j->sched->o.loop;
     ev_timer_stop(loop, &j->flush_timer);
     ev_timer_stop(loop, &j->kill_timer);
@@ -112,17 +123,11 @@ job_release(struct job *j)
     text_fini(&j->batch);
     j->stop = STOP_NOT;
     j->ending = false;
+    quota_leave_place(j);
+    j->info.in_flight = 0;
 }
 
 /* ---- the end of a job ---- */
-
-static void
-drop_data(const struct job *j)
-{
-    char name[40];
-    job_data_name(j, name);
-    unlinkat(store_dir(j->sched->o.store), name, 0);
-}
 
 static void
 late_recorded(void *arg, const struct err *err)
@@ -133,7 +138,8 @@ late_recorded(void *arg, const struct err *err)
         return;
     }
     log_info("state of a job was stored at last job=%s", j->id_text);
-    drop_data(j);
+    j->unrecorded = false;
+    job_drop_data(j);
 }
 
 static void
@@ -150,6 +156,7 @@ on_record_timer(struct ev_loop *loop, ev_timer *w, int events)
 static void
 record_later(struct job *j)
 {
+    j->unrecorded = true;
     ev_timer_init(&j->record_timer, on_record_timer, RECORD_DELAY_S, 0.);
     j->record_timer.data = j;
     ev_timer_start(j->sched->o.loop, &j->record_timer);
@@ -167,13 +174,14 @@ end_recorded(void *arg, const struct err *err)
              j->info.error ? j->info.error : "");
     job_release(j);
     if (err == NULL) {
-        drop_data(j);
+        job_drop_data(j);
     } else {
         log_error("state of a job could not be stored job=%s: %s", j->id_text, err->text);
         record_later(j);
     }
     s->running--;
     job_tell_waiters(j);
+    control_tell_ended(j);
     sched_kick(s);
     sched_check_stopped(s);
 }
@@ -254,12 +262,19 @@ job_end(struct job *j, enum job_state state, const struct err *err)
         j->info.error = xstrdup(err->text);
         j->info.error_code = err->code;
     }
+    j->info.paused = false;
     ev_timer_stop(j->sched->o.loop, &j->kill_timer);
     runner_free(TAKE(j->runner));
     end_when_flushed(j);
 }
 
-/* A parked job leaves everything as it is, for the next evald. */
+static bool
+is_parking(const struct job *j)
+{
+    return j->stop == STOP_PARK || j->stop == STOP_PAUSE;
+}
+
+/* A parked job leaves everything as it is, for the next evald or for who resumes it. */
 static void
 park_when_flushed(struct job *j)
 {
@@ -270,11 +285,19 @@ park_when_flushed(struct job *j)
         return;
     }
     struct sched *s = j->sched;
-    log_info("job parked job=%s rows=%lld", j->id_text, (long long)j->info.rows_done);
-    job_event(j, "parked", NULL);
+    const char *how = j->stop == STOP_PAUSE ? "paused" : "parked";
+    log_info("job %s job=%s rows=%lld", how, j->id_text, (long long)j->info.rows_done);
+    job_event(j, how, NULL);
+    if (j->stop == STOP_PAUSE)
+        j->info.state = JOB_SCHEDULED;
     job_put_row(j, j->info.state, NULL, NULL);
     job_release(j);
     s->running--;
+    if (j->info.state == JOB_SCHEDULED) {
+        sched_requeue(j);
+        job_tell_waiters(j);
+        sched_kick(s);
+    }
     sched_check_stopped(s);
 }
 
@@ -288,18 +311,24 @@ next_waits(const struct job *j)
     return j->nexts[0].state == NEXT_WAITS || j->nexts[1].state == NEXT_WAITS;
 }
 
+static bool
+too_many_failed(const struct job *j, struct err *ret)
+{
+    double rate = json_get_double(j->spec, "max_error_rate", 1);
+    if (rate >= 1 || j->info.rows_total <= 0
+        || (double)j->info.rows_failed <= rate * (double)j->info.rows_total)
+        return false;
+    err_set(ret, ERR_REMOTE, "%lld of %lld rows failed, more than max_error_rate %g",
+            (long long)j->info.rows_failed, (long long)j->info.rows_total, rate);
+    return true;
+}
+
 static void
 check_error_rate(struct job *j)
 {
-    double rate = json_get_double(j->spec, "max_error_rate", 1);
-    if (rate >= 1 || j->info.rows_total <= 0 || j->ending || j->stop != STOP_NOT)
-        return;
-    if ((double)j->info.rows_failed > rate * (double)j->info.rows_total) {
-        struct err err;
-        err_set(&err, ERR_REMOTE, "%lld of %lld rows failed, more than max_error_rate %g",
-                (long long)j->info.rows_failed, (long long)j->info.rows_total, rate);
+    struct err err;
+    if (!j->ending && j->stop == STOP_NOT && too_many_failed(j, &err))
         job_end(j, JOB_FAILED, &err);
-    }
 }
 
 static void
@@ -323,7 +352,7 @@ appended(void *arg, const struct journal_counts *counts, const struct err *err)
         if (j->ending) {
             end_spoilt(j, err);
             end_when_flushed(j);
-        } else if (j->stop != STOP_PARK) {
+        } else if (!is_parking(j)) {
             job_end(j, JOB_FAILED, err);
         } else if (j->runner == NULL) {
             park_when_flushed(j); /* the next evald asks for these rows again */
@@ -332,11 +361,12 @@ appended(void *arg, const struct journal_counts *counts, const struct err *err)
     }
     j->counts = *counts;
     j->info.rows_failed = counts->failed;
+    quota_count_files(j);
     if (j->ending) {
         end_when_flushed(j);
         return;
     }
-    if (j->stop == STOP_PARK && j->runner == NULL) {
+    if (is_parking(j) && j->runner == NULL) {
         park_when_flushed(j);
         return;
     }
@@ -431,7 +461,8 @@ end_stopped(struct job *j)
     switch (j->stop) {
     case STOP_NOT: return false;
     case STOP_CANCEL: job_end(j, JOB_CANCELLED, NULL); break;
-    case STOP_PARK: park_when_flushed(j); break;
+    case STOP_PARK:
+    case STOP_PAUSE: park_when_flushed(j); break;
     case STOP_FAIL: end_failed(j); break;
     }
     return true;
@@ -501,12 +532,13 @@ on_next(void *arg, uint64_t tag, json_object *head)
 }
 
 static void
-on_progress(void *arg, int64_t done, int64_t total)
+on_progress(void *arg, int64_t done, int64_t total, int64_t in_flight)
 {
     struct job *j = arg;
     j->info.rows_done = done;
     if (total >= 0)
         j->info.rows_total = total;
+    j->info.in_flight = in_flight;
 }
 
 static bool
@@ -553,17 +585,19 @@ on_end(void *arg, json_object *end)
     const char *state = json_get_str(end, "state", "failed");
     j->end_head = json_object_get(end);
     bool completed = strcmp(state, "completed") == 0;
-    if (j->stop == STOP_PARK && !completed)
+    if (is_parking(j) && !completed)
         runner_free(TAKE(j->runner));
-    if ((j->stop != STOP_PARK || !completed) && end_stopped(j))
+    if ((!is_parking(j) || !completed) && end_stopped(j))
         return;
+    struct err err;
     if (completed) {
         j->info.rows_total = json_get_int(end, "rows", j->info.rows_done);
         j->info.rows_done = j->info.rows_total;
-        job_end(j, JOB_COMPLETED, NULL);
+        /* when no record came since the number of rows is known */
+        bool failed = too_many_failed(j, &err);
+        job_end(j, failed ? JOB_FAILED : JOB_COMPLETED, failed ? &err : NULL);
         return;
     }
-    struct err err;
     json_object *why = json_get(end, "error");
     err_set(&err, sched_err_code(json_get_str(why, "code", "internal")), "%s",
             json_get_str(why, "message", "the runner gave up without saying why"));
@@ -571,6 +605,12 @@ on_end(void *arg, json_object *end)
 }
 
 /* ---- deaths ---- */
+
+static bool
+fails_on_error(const struct job *j)
+{
+    return strcmp(json_get_str(j->spec, "on_error", "record"), "fail") == 0;
+}
 
 static void
 on_died(void *arg, const struct runner_death *how)
@@ -595,16 +635,13 @@ on_died(void *arg, const struct runner_death *how)
         job_end(j, JOB_FAILED, &err);
         return;
     }
-    if (how->certain && c->phase >= 0
-        && strcmp(json_get_str(j->spec, "on_error", "record"), "fail") == 0) {
+    job_event(j, "runner_died", how->text);
+    if (blame_learn(j, how) && fails_on_error(j)) {
         err_set(&err, ERR_PLUGIN, "row %lld: plugin %s %s", (long long)c->row, c->plugin,
                 c->what);
-        blame_charge(j, c);
         job_end(j, JOB_FAILED, &err);
         return;
     }
-    job_event(j, "runner_died", how->text);
-    blame_learn(j, how);
     if (j->unexplained > BLAME_DEATHS_MAX) {
         err_set(&err, ERR_INTERNAL, "the runner died %d times without a cause (last: %s)",
                 j->unexplained, how->text);
@@ -651,43 +688,38 @@ start_runner(struct job *j)
         job_end(j, JOB_FAILED, &err);
         return;
     }
-    job_event(j, j->resume ? "resumed" : "started", NULL);
+    job_event(j, j->begun ? "resumed" : "started", NULL);
+    j->begun = true;
     j->run_start_ns = time_mono_ns();
     j->run_start_rows = j->info.rows_done;
 }
 
-/* Opens the data again after a restart, and refuses when it is not the same any more. */
-static int
-reopen_data(struct job *j, struct err *err)
+enum journal_redo
+job_redo(const struct job *j)
 {
-    struct sched *s = j->sched;
-    if (j->data.fd >= 0)
-        return 0; /* it has only been waiting for its turn */
-    json_object *d = json_get(j->spec, "dataset");
-    char name[40];
-    job_data_name(j, name);
-    j->data.format = strcmp(json_get_str(d, "format", "jsonl"), "csv") == 0 ? ROWS_CSV
-                                                                            : ROWS_JSONL;
-    j->data.size = json_get_int(d, "size", 0);
-    const char *uri = json_get_str(d, "uri", NULL);
-    if (uri == NULL) {
-        j->data.fd = openat(store_dir(s->o.store), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (j->data.fd < 0)
-            return err_set(err, ERR_IO, "the job's copy of its data set, %s: %m", name);
-        j->data.name = xstrdup(json_get_str(d, "name", "rows"));
-        return 0;
+    return json_get_bool(j->spec, "rescored", false) ? JOURNAL_REDO_SCORES : JOURNAL_REDO_ALL;
+}
+
+/* What was in error is gone from the journal. */
+static void
+redone(void *arg, const struct journal_counts *counts, const struct err *err)
+{
+    struct job *j = arg;
+    j->starting = false;
+    j->counts = *counts;
+    j->info.rows_done -= j->info.rows_failed - counts->failed; /* about; the runner knows */
+    if (j->info.rows_done < 0)
+        j->info.rows_done = 0;
+    j->info.rows_failed = counts->failed;
+    if (err != NULL) {
+        job_end(j, JOB_FAILED, err);
+        return;
     }
-    struct dataset ds = { .id = (char *)json_get_str(d, "id", ""), .uri = (char *)uri,
-                          .provider_id = (char *)"localfs" };
-    struct dataset_snapshot again = { .fd = -1 };
-    if (dataset_open(s->o.conf, s->o.store, &ds, &again, err) < 0)
-        return err_prefix(err, "data set of the job");
-    if (strcmp(again.fingerprint, json_get_str(d, "fingerprint", "")) != 0) {
-        dataset_snapshot_fini(&again);
-        return err_set(err, ERR_INVALID, "data set %s has changed since the job began", uri);
-    }
-    j->data = again;
-    return 0;
+    j->retry = false;
+    job_tell_watchers(j); /* of "retried" */
+    job_put_row(j, j->info.state, NULL, NULL);
+    if (!end_stopped(j))
+        start_runner(j);
 }
 
 static void
@@ -703,14 +735,23 @@ reopened(void *arg, struct journal *journal, struct str spec, const struct err *
     j->journal = journal;
     j->counts = journal_counts(journal);
     j->info.rows_failed = j->counts.failed;
-    if (json_parse(spec, &j->spec, NULL, &mine) < 0 || reopen_data(j, &mine) < 0) {
+    if (json_parse(spec, &j->spec, NULL, &mine) < 0 || job_reopen_data(j, &mine) < 0) {
         job_end(j, JOB_FAILED, &mine);
         return;
     }
     if (end_stopped(j))
         return;
     j->resume = true;
-    start_runner(j);
+    enum journal_redo redo = job_redo(j);
+    if (!j->retry && fails_on_error(j) && j->counts.failed > 0) {
+        /* its end was not recorded: the row that decides it is to do so again */
+        redo = JOURNAL_REDO_FATAL;
+    } else if (!j->retry) {
+        start_runner(j);
+        return;
+    }
+    j->starting = true;
+    journal_redo(journal, redo, redone, j);
 }
 
 static void
@@ -737,12 +778,16 @@ job_start(struct job *j)
 {
     struct sched *s = j->sched;
     s->running++;
+    quota_take_place(j);
+    end_waiting(j);
     ev_timer_init(&j->flush_timer, on_flush_timer, 0., 0.);
     ev_timer_init(&j->kill_timer, on_kill_timer, 0., 0.);
     j->flush_timer.data = j->kill_timer.data = j;
+    j->begun = j->info.started_unix_ms != 0 || j->retry;
     if (j->info.started_unix_ms == 0)
         j->info.started_unix_ms = time_unix_ms();
     bool fresh = j->journal != NULL;
+    j->unexplained = 0;
     j->info.state = JOB_IN_PROGRESS;
     job_put_row(j, JOB_IN_PROGRESS, NULL, NULL);
     if (fresh) {
@@ -750,21 +795,21 @@ job_start(struct job *j)
         return;
     }
     j->starting = true;
-    log_info("job %s job=%s", j->data.fd >= 0 ? "begun" : "resumed", j->id_text);
+    log_info("job %s job=%s", j->begun ? "resumed" : "begun", j->id_text);
     journal_read_value(s->o.store, j->info.id, "manifest", manifest_read, j);
 }
 
 void
 job_stop_runner(struct job *j, enum job_stop why)
 {
-    if (j->ending || j->stop == why)
+    if (j->ending || j->stop == why || (j->stop == STOP_PAUSE && why == STOP_PARK))
         return;
     j->stop = why;
     if (j->runner == NULL)
         return; /* it is being opened: seen there */
-    double grace = why == STOP_PARK ? j->sched->o.conf->shutdown_grace_ms / 1e3 : 0;
+    double grace = is_parking(j) ? j->sched->o.conf->shutdown_grace_ms / 1e3 : 0;
     runner_pause(j->runner, false);
-    runner_stop(j->runner, why == STOP_PARK ? "park" : "cancel", (int)(grace * 1e3));
+    runner_stop(j->runner, is_parking(j) ? "park" : "cancel", (int)(grace * 1e3));
     ev_timer_stop(j->sched->o.loop, &j->kill_timer); /* cancelled while it is parked */
     ev_timer_set(&j->kill_timer, KILL_DELAY_S + grace, 0.);
     ev_timer_start(j->sched->o.loop, &j->kill_timer);

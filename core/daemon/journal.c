@@ -19,6 +19,7 @@ static const char journal_schema[] =
     "CREATE TABLE generation(at INTEGER PRIMARY KEY, json TEXT NOT NULL, row_id TEXT NOT NULL,"
     " truncated INTEGER NOT NULL, input_tokens INTEGER NOT NULL,"
     " output_tokens INTEGER NOT NULL);"
+    "CREATE INDEX truncated ON generation(at) WHERE truncated = 1;"
     "CREATE TABLE score(function INTEGER NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL,"
     " input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,"
     " PRIMARY KEY(function, at)) WITHOUT ROWID;"
@@ -143,8 +144,8 @@ prepare_all(struct journal *j, struct err *err)
     return 0;
 }
 
-static void
-writer_close(struct journal *j)
+void
+journal_close_writer(struct journal *j)
 {
     for (size_t i = 0; i < JOURNAL_STATEMENTS; i++) {
         sqlite3_finalize(j->st[i]);
@@ -154,8 +155,8 @@ writer_close(struct journal *j)
     j->w = NULL;
 }
 
-static int
-set_value(struct journal *j, const char *key, struct str value, struct err *err)
+int
+journal_put_value(struct journal *j, const char *key, struct str value, struct err *err)
 {
     sqlite_bind(j->st[PUT_SET], 1, str_z(key));
     sqlite_bind(j->st[PUT_SET], 2, value);
@@ -174,46 +175,65 @@ create_write(struct op *op)
     snprintf(epochs, sizeof epochs, "%u", j->epochs);
     if (j->w == NULL || sqlite_run(j->w, journal_schema, &op->err) < 0
         || prepare_all(j, &op->err) < 0
-        || set_value(j, "specification", (struct str){ op->a, op->a_len }, &op->err) < 0
-        || set_value(j, "manifest", (struct str){ op->b, op->b_len }, &op->err) < 0
-        || set_value(j, "epochs", str_z(epochs), &op->err) < 0
+        || journal_put_value(j, "specification", (struct str){ op->a, op->a_len }, &op->err) < 0
+        || journal_put_value(j, "manifest", (struct str){ op->b, op->b_len }, &op->err) < 0
+        || journal_put_value(j, "epochs", str_z(epochs), &op->err) < 0
         || sqlite_run(j->w, "PRAGMA wal_checkpoint(TRUNCATE)", &op->err) < 0) {
-        writer_close(j);
+        journal_close_writer(j);
         journal_unlink(j->store, j->id);
         return err_prefix(&op->err, "journal of job %lld", (long long)j->id);
     }
     return 0;
 }
 
-static int64_t
-query_number(sqlite3 *db, const char *sql)
+int64_t
+journal_number(sqlite3 *db, const char *sql)
 {
     CLEANUP_STMT sqlite3_stmt *st = sqlite_prepare(db, sql, NULL);
     return st != NULL && sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+}
+
+void
+journal_count(struct journal *j)
+{
+    sqlite3 *w = j->w;
+    j->counts = (struct journal_counts){
+        .generations = journal_number(w, "SELECT count(*) FROM generation"),
+        .scores = journal_number(w, "SELECT count(*) FROM score"),
+        .failed = journal_number(w, "SELECT count(DISTINCT at) FROM error"),
+        .input_tokens =
+            journal_number(w, "SELECT sum(input_tokens) FROM generation")
+            + journal_number(w, "SELECT sum(input_tokens) FROM score")
+            + journal_number(w, "SELECT value FROM job WHERE key = 'removed_input_tokens'"),
+        .output_tokens =
+            journal_number(w, "SELECT sum(output_tokens) FROM generation")
+            + journal_number(w, "SELECT sum(output_tokens) FROM score")
+            + journal_number(w, "SELECT value FROM job WHERE key = 'removed_output_tokens'"),
+    };
+}
+
+int
+journal_open_writer(struct journal *j, struct err *err)
+{
+    CLEANUP_FREE char *path = journal_path(j->store, j->id);
+    j->w = sqlite_open(path, false, "NORMAL", err);
+    if (j->w == NULL || sqlite_check_version(j->w, 1, path, err) < 0
+        || prepare_all(j, err) < 0) {
+        journal_close_writer(j);
+        return err_prefix(err, "journal of job %lld", (long long)j->id);
+    }
+    return 0;
 }
 
 static int
 open_write(struct op *op)
 {
     struct journal *j = op->j;
-    CLEANUP_FREE char *path = journal_path(j->store, j->id);
-    j->w = sqlite_open(path, false, "NORMAL", &op->err);
-    if (j->w == NULL || sqlite_check_version(j->w, 1, path, &op->err) < 0
-        || prepare_all(j, &op->err) < 0) {
-        writer_close(j);
-        return err_prefix(&op->err, "journal of job %lld", (long long)j->id);
-    }
-    j->counts = (struct journal_counts){
-        .generations = query_number(j->w, "SELECT count(*) FROM generation"),
-        .scores = query_number(j->w, "SELECT count(*) FROM score"),
-        .failed = query_number(j->w, "SELECT count(DISTINCT at) FROM error"),
-        .input_tokens = query_number(j->w, "SELECT sum(input_tokens) FROM generation")
-                        + query_number(j->w, "SELECT sum(input_tokens) FROM score"),
-        .output_tokens = query_number(j->w, "SELECT sum(output_tokens) FROM generation")
-                         + query_number(j->w, "SELECT sum(output_tokens) FROM score"),
-    };
-    j->has_replies = query_number(j->w, "SELECT count(*) FROM reply") > 0;
-    int64_t epochs = query_number(j->w, "SELECT value FROM job WHERE key = 'epochs'");
+    if (journal_open_writer(j, &op->err) < 0)
+        return -1;
+    journal_count(j);
+    j->has_replies = journal_number(j->w, "SELECT count(*) FROM reply") > 0;
+    int64_t epochs = journal_number(j->w, "SELECT value FROM job WHERE key = 'epochs'");
     j->epochs = epochs > 0 ? (uint32_t)epochs : 1;
     CLEANUP_STMT sqlite3_stmt *st =
         sqlite_prepare(j->w, "SELECT value FROM job WHERE key = 'specification'", &op->err);
@@ -221,7 +241,7 @@ open_write(struct op *op)
         op_keep(&op->a, &op->a_len, sqlite_col(st, 0));
     else {
         sqlite3_finalize(TAKE(st));
-        writer_close(j);
+        journal_close_writer(j);
         return err_set(&op->err, ERR_IO, "journal of job %lld has no specification",
                        (long long)j->id);
     }
@@ -277,7 +297,7 @@ journal_counts(const struct journal *j)
 static int
 close_write(struct op *op)
 {
-    writer_close(op->j);
+    journal_close_writer(op->j);
     return 0;
 }
 
@@ -577,7 +597,7 @@ journal_put_aggregate(struct journal *j, int function, struct str results,
 static int
 set_write(struct op *op)
 {
-    return set_value(op->j, op->a, (struct str){ op->b, op->b_len }, &op->err);
+    return journal_put_value(op->j, op->a, (struct str){ op->b, op->b_len }, &op->err);
 }
 
 void
@@ -590,20 +610,28 @@ journal_set(struct journal *j, const char *key, struct str value, store_done_fn 
     op_start(op);
 }
 
+int
+journal_put_event(struct journal *j, int64_t unix_ms, const char *kind, struct str json,
+                  struct err *err)
+{
+    sqlite3_stmt *st = j->st[PUT_EVENT];
+    sqlite3_bind_int64(st, 1, unix_ms);
+    sqlite_bind(st, 2, str_z(kind));
+    sqlite_bind(st, 3, json);
+    return sqlite_step_done(st, err);
+}
+
 static int
 event_write(struct op *op)
 {
-    sqlite3_stmt *st = op->j->st[PUT_EVENT];
-    sqlite3_bind_int64(st, 1, op->n);
-    sqlite_bind(st, 2, (struct str){ op->a, op->a_len });
-    sqlite_bind(st, 3, (struct str){ op->b, op->b_len });
-    return sqlite_step_done(st, &op->err);
+    return journal_put_event(op->j, op->n, op->a, (struct str){ op->b, op->b_len }, &op->err);
 }
 
 void
-journal_event(struct journal *j, const char *kind, struct str json)
+journal_event(struct journal *j, const char *kind, struct str json, store_done_fn *done,
+              void *arg)
 {
-    struct op *op = op_new(j, event_write, tell_done, NULL, NULL);
+    struct op *op = op_new(j, event_write, tell_done, (void (*)(void))done, arg);
     op->n = time_unix_ms();
     op_keep(&op->a, &op->a_len, str_z(kind));
     op_keep(&op->b, &op->b_len, json);

@@ -3,7 +3,7 @@
  * jobs/ID.db: "job" (specification, manifest), "generation", "score", "error", "reply",
  * "aggregate", "event".  A row of the data set and its epoch are one number,
  * at = row * epochs + epoch, so that rows are appended in key order.  Records are never
- * overwritten: the first one written for a key stays.
+ * overwritten: the first one written for a key stays, until journal_redo() removes it.
  *
  * Writes run on the store thread in the order of the calls, reads on the read thread with a
  * connection of their own; every callback comes on the loop thread, later. */
@@ -48,9 +48,38 @@ void journal_put_aggregate(struct journal *j, int function, struct str results,
 void journal_set(struct journal *j, const char *key, struct str value, store_done_fn *done,
                  void *arg);
 /* Adds an event, numbered from 1: kind a word, json an object with more about it. */
-void journal_event(struct journal *j, const char *kind, struct str json);
+void journal_event(struct journal *j, const char *kind, struct str json, store_done_fn *done,
+                   void *arg);
 /* Puts all of it into the main file and syncs it. */
 void journal_checkpoint(struct journal *j, store_done_fn *done, void *arg);
+
+/* ---- doing again, journal_edit.c ---- */
+
+enum journal_redo {
+    JOURNAL_REDO_ALL,    /* whatever is in error */
+    JOURNAL_REDO_SCORES, /* but not generations: they are another job's */
+    JOURNAL_REDO_FATAL,  /* what ends a job whose on_error is "fail": not a judge's failure */
+};
+
+/* Removes what is in error, so that it is done again: of a generation in error all of its row
+ * and epoch, else the one score; a judge's failure (score null, metadata.error) is one too.  A
+ * transaction for each few hundred; cut off in between, another call does the rest.  At the end
+ * an event "retried" with the counts (not for FATAL).  Nothing may be appended, nor the journal
+ * closed, before done.  Tokens that were paid stay counted. */
+void journal_redo(struct journal *j, enum journal_redo what, journal_appended_fn *done,
+                  void *arg);
+/* Would journal_redo find something?  Of any journal, opened or not. */
+typedef void journal_found_fn(void *arg, bool found, const struct err *err);
+void journal_find_redo(struct store *s, int64_t id, enum journal_redo what,
+                       journal_found_fn *done, void *arg);
+/* Copies the generations of job from, and their errors, into a journal that has none; their
+ * tokens were paid by that job and count 0 here.  Nothing may write into the journal of from,
+ * nor close j, before done. */
+void journal_copy_generations(struct journal *j, int64_t from, journal_appended_fn *done,
+                              void *arg);
+/* Adds an event to the journal of a job that is not open. */
+void journal_note(struct store *s, int64_t id, const char *kind, struct str json,
+                  store_done_fn *done, void *arg);
 
 /* ---- reading ---- */
 
@@ -74,5 +103,43 @@ struct journal_result *journal_result_open(struct store *s, int64_t id,
                                            const char *const *functions, bool statistics);
 void journal_result_next(struct journal_result *r, journal_chunk_fn *done, void *arg);
 void journal_result_close(struct journal_result *r);
+
+/* The rows of a job in any state, a chunk at a time: {"data":[...],"has_more":bool,"next":N}.
+ *
+ * A place is (row, epoch) as one number, at.  Without a filter element i of the list is place i,
+ * whether it is done or not, so a list grows but never shifts.  With one the list has the places
+ * that are so by now, in order; "next" is the place where the next page begins (from), whatever
+ * comes before it meanwhile.  A chunk takes 20 ms at most, and may be empty. */
+enum row_filter {
+    ROW_FILTER_NONE,
+    ROW_FILTER_OK,        /* generated, and scored by all functions */
+    ROW_FILTER_ERROR,     /* the candidate or a scorer failed; of the table of errors alone */
+    ROW_FILTER_TRUNCATED, /* the model ran into its limit of tokens */
+    ROW_FILTER_PENDING,   /* none of the first two */
+};
+struct journal_rows_query {
+    enum row_filter filter;
+    int64_t from;  /* the first place to look at */
+    int64_t start; /* elements to leave out from there */
+    int64_t limit; /* -1: none */
+    int64_t total; /* rows that the job has; -1: not known yet */
+    bool complete; /* the job has completed */
+};
+struct journal_rows;
+struct journal_rows *journal_rows_open(struct store *s, int64_t id,
+                                       const struct journal_rows_query *query);
+void journal_rows_next(struct journal_rows *r, journal_chunk_fn *done, void *arg);
+void journal_rows_close(struct journal_rows *r);
+
+/* The events numbered from `from` on, as many as make 64 KiB; more: there are others behind.
+ * They are gone when done returns. */
+struct journal_event {
+    int64_t seq, unix_ms;
+    char *kind, *json;
+};
+typedef void journal_events_fn(void *arg, const struct journal_event *events, size_t n,
+                               bool more, const struct err *err);
+void journal_read_events(struct store *s, int64_t id, int64_t from, journal_events_fn *done,
+                         void *arg);
 
 #endif

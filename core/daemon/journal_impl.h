@@ -26,4 +26,16 @@ struct journal {
 
 char *journal_path(const struct store *s, int64_t id); /* free() it */
 
+/* ---- the store thread's ---- */
+
+/* Opens the writing side of a journal that is there; j is as journal_new made it. */
+int journal_open_writer(struct journal *j, struct err *err);
+void journal_close_writer(struct journal *j);
+/* Counts what the database holds into j->counts. */
+void journal_count(struct journal *j);
+int64_t journal_number(sqlite3 *db, const char *sql); /* 0 when there is none */
+int journal_put_value(struct journal *j, const char *key, struct str value, struct err *err);
+int journal_put_event(struct journal *j, int64_t unix_ms, const char *kind, struct str json,
+                      struct err *err);
+
 #endif

@@ -16,9 +16,11 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "daemon/api.h"
+#include "daemon/rowindex.h"
 #include "daemon/sched.h"
 #include "daemon/sd.h"
 #include "daemon/server.h"
+#include "daemon/sources.h"
 
 #define ANSWER_CHECK_S 0.02
 #define ANSWER_CHECKS  50 /* a second for the answers that are on their way at the end */
@@ -33,8 +35,10 @@ struct evald {
     struct conf *conf;
     struct plugins *plugins;
     struct store *store;
+    struct rowindexes *indexes;
     struct catalog *catalog;
     struct sched *sched;
+    struct sources *sources;
     struct server *server;
     struct api api;
     int listen_fd;
@@ -167,6 +171,7 @@ stop(struct evald *e)
     log_info("stopping: jobs are parked");
     sd_tell("STOPPING=1");
     server_quiesce(e->server);
+    sources_stop(e->sources);
     sched_stop(e->sched, end_loop, e);
 }
 
@@ -238,6 +243,7 @@ start(struct evald *e, const struct options *o, struct err *err)
     if (e->plugins == NULL)
         return -1;
     warn_of_models(e);
+    e->indexes = rowindexes_new(e->store);
     e->catalog = catalog_open(e->store, e->plugins, err);
     if (e->catalog == NULL)
         return -1;
@@ -251,9 +257,10 @@ start(struct evald *e, const struct options *o, struct err *err)
     e->sched = sched_new(&so, err);
     if (e->sched == NULL)
         return -1;
+    e->sources = sources_new(sched_runners(e->sched), e->catalog, e->store);
     e->api = (struct api){
         .conf = e->conf, .plugins = e->plugins, .catalog = e->catalog, .store = e->store,
-        .sched = e->sched,
+        .indexes = e->indexes, .sched = e->sched, .sources = e->sources,
         .own_socket = e->own_socket,
         .spec = { .conf = e->conf, .plugins = e->plugins, .catalog = e->catalog },
     };
@@ -289,9 +296,11 @@ static void
 finish(struct evald *e)
 {
     server_free(e->server);
+    sources_free(e->sources);
     sched_free(e->sched);
     catalog_free(e->catalog);
     plugins_free(e->plugins);
+    rowindexes_free(e->indexes);
     store_free(e->store);
     conf_free(e->conf);
     if (e->loop != NULL)

@@ -8,6 +8,15 @@
 #include "daemon/rowsfile.h"
 
 void
+fetched_fini(struct fetched *f)
+{
+    free(f->file);
+    free(f->etag);
+    free(f->modified);
+    *f = (struct fetched){ .file = NULL };
+}
+
+void
 dataset_free(void *arg)
 {
     struct dataset *ds = arg;
@@ -19,6 +28,7 @@ dataset_free(void *arg)
     json_object_put(ds->metadata);
     free(ds->uri);
     free(ds->rows_file);
+    fetched_fini(&ds->fetched);
     free(ds);
 }
 
@@ -67,6 +77,30 @@ dup_member(json_object *o, const char *key)
     return z != NULL ? xstrdup(z) : NULL;
 }
 
+static json_object *
+fetched_object(const struct fetched *f)
+{
+    json_object *o = json_object_new_object();
+    json_add_str(o, "file", f->file);
+    json_add_int(o, "bytes", f->bytes);
+    json_add_str(o, "etag", f->etag);
+    json_add_str(o, "modified", f->modified);
+    json_add_int(o, "at", f->unix_ms);
+    return o;
+}
+
+static struct fetched
+fetched_read(json_object *o)
+{
+    const char *file = json_get_str(o, "file", "");
+    if (!rowsfile_is_fetched(file))
+        return (struct fetched){ .file = NULL };
+    return (struct fetched){ .file = xstrdup(file), .bytes = json_get_int(o, "bytes", -1),
+                             .etag = dup_member(o, "etag"),
+                             .modified = dup_member(o, "modified"),
+                             .unix_ms = json_get_int(o, "at", 0) };
+}
+
 void
 dataset_text(struct text *t, const struct dataset *ds)
 {
@@ -76,6 +110,8 @@ dataset_text(struct text *t, const struct dataset *ds)
     json_add(o, "metadata", json_object_get(ds->metadata));
     if (ds->uri != NULL) {
         json_add_str(o, "uri", ds->uri);
+        if (ds->fetched.file != NULL)
+            json_add(o, "fetched", fetched_object(&ds->fetched));
     } else {
         json_add_str(o, "rows_file", ds->rows_file);
         json_add_int(o, "rows_bytes", ds->rows_bytes);
@@ -96,6 +132,20 @@ benchmark_text(struct text *t, const struct benchmark *b)
     json_put(t, o);
 }
 
+void
+function_text(struct text *t, const struct function *f)
+{
+    CLEANUP_JSON json_object *o = json_object_new_object();
+    json_add_str(o, "plugin_id", f->plugin_id);
+    json_add_str(o, "provider_id", f->provider_id);
+    json_add_str(o, "provider_resource_id", f->provider_resource_id);
+    json_add_str(o, "description", f->description);
+    json_add(o, "return_type", json_object_get(f->return_type));
+    json_add(o, "params", json_object_get(f->params));
+    json_add(o, "metadata", json_object_get(f->metadata));
+    json_put(t, o);
+}
+
 void *
 dataset_read(const char *id, uid_t owner, json_object *o)
 {
@@ -110,6 +160,7 @@ dataset_read(const char *id, uid_t owner, json_object *o)
         .rows_file = dup_member(o, "rows_file"),
         .rows_bytes = json_get_int(o, "rows_bytes", -1),
         .rows_count = json_get_int(o, "rows_count", -1),
+        .fetched = fetched_read(json_get(o, "fetched")),
     };
     bool rows = ds->rows_file != NULL && rowsfile_is_name(ds->rows_file) && ds->rows_bytes >= 0
                 && ds->rows_count >= 0;

@@ -17,7 +17,9 @@ void *function_read(const char *id, uid_t owner, json_object *o);
 /* The JSON, without id and owner. */
 void dataset_text(struct text *t, const struct dataset *ds);
 void benchmark_text(struct text *t, const struct benchmark *b);
+void function_text(struct text *t, const struct function *f);
 
+void fetched_fini(struct fetched *f); /* frees its strings, and empties it */
 /* All of it; NULL allowed. */
 void dataset_free(void *ds);
 void benchmark_free(void *b);

@@ -18,20 +18,32 @@ struct exchange *
 exchange_new(struct server *s, struct conn *conn, struct MHD_Connection *mhd,
              const char *target)
 {
-    struct exchange *ex = xcalloc(1, sizeof *ex);
+    size_t n = strlen(target) + 1;
+    struct exchange *ex = xmalloc(sizeof *ex + n);
+    memset(ex, 0, sizeof *ex);
+    memcpy(ex->target, target, n);
     ex->server = s;
     ex->conn = conn;
     ex->mhd = mhd;
-    ex->target = xstrdup(target);
     ex->rq.target = ex->target;
     ex->rq.body = STR("");
     return ex;
 }
 
+void
+exchange_set_method(struct exchange *ex, const char *method)
+{
+    static const char *const common[] = { "GET", "POST", "DELETE" };
+    for (size_t i = 0; i < ARRAY_LEN(common); i++)
+        if (strcmp(method, common[i]) == 0)
+            ex->rq.method = common[i];
+    if (ex->rq.method == NULL)
+        ex->rq.method = ex->method = xstrdup(method);
+}
+
 static void
 exchange_free(struct exchange *ex)
 {
-    free(ex->target);
     free(ex->method);
     free(ex->body.ptr);
     text_fini(&ex->chunk);
@@ -136,11 +148,19 @@ request_put_header(struct request *rq, const char *name, const char *value)
     ex->headers[ex->n_headers++].value = xstrdup(value);
 }
 
+void
+request_put_type(struct request *rq, const char *content_type)
+{
+    exchange_of(rq)->stream_type = content_type;
+}
+
 static void
 add_headers(struct exchange *ex, struct MHD_Response *response, bool body)
 {
+    const char *type = ex->begun ? ex->stream_type : NULL;
     if (body)
-        MHD_add_response_header(response, "Content-Type", "application/json");
+        MHD_add_response_header(response, "Content-Type",
+                                type != NULL ? type : "application/json");
     for (size_t i = 0; i < ex->n_headers; i++)
         if (MHD_add_response_header(response, ex->headers[i].name, ex->headers[i].value)
             != MHD_YES)
@@ -212,7 +232,22 @@ request_on_hangup(struct request *rq, void (*fn)(void *arg), void *arg)
 
 /* --------------------------------------------------------------------------------- errors */
 
-/* detail is JSON text, message plain; {"detail":X,"error":{"message":...,"detail":X}}. */
+void
+request_put_error(struct text *t, struct str detail, struct str message, const char *code)
+{
+    text_puts(t, "{\"detail\":");
+    text_put_str(t, detail);
+    text_puts(t, ",\"error\":{\"message\":");
+    jtext_put_string(t, message);
+    text_puts(t, ",\"detail\":");
+    text_put_str(t, detail);
+    if (code != NULL) {
+        text_puts(t, ",\"code\":");
+        jtext_put_string(t, str_z(code));
+    }
+    text_puts(t, "}}");
+}
+
 static void
 reply_error(struct request *rq, unsigned status, struct str detail, struct str message,
             const char *code)
@@ -228,17 +263,7 @@ reply_error(struct request *rq, unsigned status, struct str detail, struct str m
         ex->answered = false;
     }
     struct text t = TEXT_INIT;
-    text_puts(&t, "{\"detail\":");
-    text_put_str(&t, detail);
-    text_puts(&t, ",\"error\":{\"message\":");
-    jtext_put_string(&t, message);
-    text_puts(&t, ",\"detail\":");
-    text_put_str(&t, detail);
-    if (code != NULL) {
-        text_puts(&t, ",\"code\":");
-        jtext_put_string(&t, str_z(code));
-    }
-    text_puts(&t, "}}");
+    request_put_error(&t, detail, message, code);
     /* Clients repeat these by themselves, even POSTs, unless they are told not to. */
     if (status == 409 || status == 429 || status >= 500)
         request_put_header(rq, "x-should-retry", "false");

@@ -10,11 +10,17 @@
 #include <sys/types.h>
 
 #include "common/json.h"
+#include "daemon/peer.h"
 
 struct api;
 struct route;
 
-enum level { LEVEL_V1 = 1, LEVEL_V1ALPHA = 2, LEVEL_V1BETA = 4 };
+enum level {
+    LEVEL_V1 = 1,
+    LEVEL_V1ALPHA = 2,
+    LEVEL_V1BETA = 4,
+    LEVEL_NONE = 8, /* the path begins with the route */
+};
 
 #define REQUEST_PARAMS 2 /* the most that a route has */
 
@@ -26,12 +32,16 @@ struct request {
     uid_t uid;          /* who holds the other end */
 
     /* By routes.c, before the handler is called: */
+    unsigned roles; /* enum role, or'ed */
     enum level level;
     const struct route *route;
     char *params[REQUEST_PARAMS]; /* of the path, decoded; UTF-8 without NUL */
-    json_object *query;           /* validated */
+    json_object *query;           /* validated; NULL when the route has none */
     json_object *in;              /* validated body; NULL when the route has none */
 };
+
+/* Who holds the other end, with all groups; NULL when the caller is gone. */
+const struct peer *request_peer(const struct request *rq);
 
 /* A header of the request, its first value; NULL when it is not there or the caller gone. */
 const char *request_header(const struct request *rq, const char *name);
@@ -41,6 +51,8 @@ void request_each_header(const struct request *rq, const char *name,
 
 /* Adds a header to the answer, whatever the answer will be.  name is borrowed for ever. */
 void request_put_header(struct request *rq, const char *name, const char *value);
+/* The Content-Type of a streamed answer; borrowed for ever.  Otherwise all are JSON. */
+void request_put_type(struct request *rq, const char *content_type);
 
 /* The bytes of the body are not needed any more; rq->body is empty then. */
 void request_free_body(struct request *rq);

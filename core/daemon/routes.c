@@ -10,6 +10,8 @@
 #include "daemon/routes.h"
 #include "daemon/types.h"
 
+#define HEADER_MAX 2048 /* bytes of what a client sent, in a header of its answer */
+
 enum {
     V1 = LEVEL_V1,
     EVAL = LEVEL_V1ALPHA | LEVEL_V1, /* v1 is the deprecated alias */
@@ -32,74 +34,103 @@ not_yet(struct request *rq)
 
 static const struct route table[] = {
     /* evaluation and benchmarks */
-    { "GET", "/eval/benchmarks", EVAL, V1, api_list_benchmarks, ACCESS_READ, .api = "eval" },
+    { "GET", "/eval/benchmarks", EVAL, V1, api_list_benchmarks, ACCESS_READ, .api = "eval",
+      .op = &op_list_benchmarks },
     { "POST", "/eval/benchmarks", EVAL, V1, api_register_benchmark, ACCESS_CHANGE,
-      .body = &body_register_benchmark, .api = "eval" },
-    { "GET", BENCHMARK, EVAL, V1, api_get_benchmark, ACCESS_READ, .api = "eval" },
-    { "DELETE", BENCHMARK, EVAL, V1, api_delete_benchmark, ACCESS_CHANGE, .api = "eval" },
+      .body = &body_register_benchmark, .api = "eval", .op = &op_register_benchmark },
+    { "GET", BENCHMARK, EVAL, V1, api_get_benchmark, ACCESS_READ, .api = "eval",
+      .op = &op_get_benchmark },
+    { "DELETE", BENCHMARK, EVAL, V1, api_delete_benchmark, ACCESS_CHANGE, .api = "eval",
+      .op = &op_delete_benchmark },
     { "POST", BENCHMARK "/jobs", EVAL, V1, api_run_eval, ACCESS_RUN, .body = &body_run_eval,
-      .api = "eval" },
+      .api = "eval", .op = &op_run_eval },
     { "GET", BENCHMARK "/jobs", EVAL, V1, api_list_benchmark_jobs, ACCESS_READ,
-      .query = query_jobs, .api = "eval" },
+      .query = query_jobs, .api = "eval", .op = &op_list_benchmark_jobs },
     { "POST", BENCHMARK "/evaluations", EVAL, V1, api_evaluate_rows, ACCESS_RUN,
-      .body = &body_evaluate_rows, .api = "eval" },
-    { "GET", JOB, EVAL, V1, api_job_status, ACCESS_READ, .api = "eval" },
-    { "DELETE", JOB, EVAL, V1, api_job_cancel, ACCESS_RUN, .api = "eval" },
-    { "GET", JOB "/result", EVAL, V1, api_job_result, ACCESS_READ, .api = "eval" },
-    { "GET", JOB "/detail", EVAL, V1, api_job_detail, ACCESS_READ, .api = "eval" },
-    { "GET", JOB "/rows", EVAL, V1, not_yet, ACCESS_READ, .query = query_job_rows,
-      .api = "eval" },
-    { "GET", JOB "/events", EVAL, V1, not_yet, ACCESS_READ, .api = "eval" },
-    { "POST", JOB "/retry", EVAL, V1, not_yet, ACCESS_RUN, .api = "eval" },
-    { "POST", JOB "/rescore", EVAL, V1, not_yet, ACCESS_RUN, .api = "eval" },
-    { "POST", JOB "/pause", EVAL, V1, not_yet, ACCESS_RUN, .api = "eval" },
-    { "POST", JOB "/resume", EVAL, V1, not_yet, ACCESS_RUN, .api = "eval" },
+      .body = &body_evaluate_rows, .api = "eval", .op = &op_evaluate_rows },
+    { "GET", JOB, EVAL, V1, api_job_status, ACCESS_READ, .api = "eval",
+      .op = &op_job_status },
+    { "DELETE", JOB, EVAL, V1, api_job_cancel, ACCESS_RUN, .api = "eval",
+      .op = &op_job_cancel },
+    { "GET", JOB "/result", EVAL, V1, api_job_result, ACCESS_READ, .api = "eval",
+      .op = &op_job_result },
+    { "GET", JOB "/detail", EVAL, V1, api_job_detail, ACCESS_READ, .api = "eval",
+      .op = &op_job_detail },
+    { "GET", JOB "/rows", EVAL, V1, api_job_rows, ACCESS_READ, .query = query_job_rows,
+      .api = "eval", .op = &op_job_rows },
+    { "GET", JOB "/events", EVAL, V1, api_job_events, ACCESS_READ,
+      .query = query_job_events, .api = "eval", .op = &op_job_events },
+    { "POST", JOB "/retry", EVAL, V1, api_job_retry, ACCESS_RUN, .api = "eval",
+      .op = &op_job_retry },
+    { "POST", JOB "/rescore", EVAL, V1, api_job_rescore, ACCESS_RUN,
+      .body = &body_rescore, .api = "eval", .op = &op_job_rescore },
+    { "POST", JOB "/pause", EVAL, V1, api_job_pause, ACCESS_RUN, .api = "eval",
+      .op = &op_job_pause },
+    { "POST", JOB "/resume", EVAL, V1, api_job_resume, ACCESS_RUN, .api = "eval",
+      .op = &op_job_resume },
     { "GET", "/eval/jobs", EVAL, V1, api_list_jobs, ACCESS_READ, .query = query_jobs,
-      .api = "eval" },
-    { "POST", "/eval/compare", ALPHA, 0, not_yet, ACCESS_READ, .api = "eval" },
+      .api = "eval", .op = &op_list_jobs },
+    { "POST", "/eval/compare", ALPHA, 0, not_yet, ACCESS_READ, .api = "eval",
+      .op = &op_compare },
 
     /* scoring */
     { "POST", "/scoring/score", V1, 0, api_score, ACCESS_RUN, .body = &body_score,
-      .api = "scoring" },
-    { "POST", "/scoring/score-batch", V1, 0, not_yet, ACCESS_RUN, .body = &body_score_batch,
-      .api = "scoring" },
-    { "GET", "/scoring-functions", V1, 0, api_list_functions, ACCESS_READ, .api = "scoring" },
-    { "POST", "/scoring-functions", V1, 0, not_yet, ACCESS_CHANGE,
-      .body = &body_register_function, .api = "scoring" },
-    { "GET", FUNCTION, V1, 0, api_get_function, ACCESS_READ, .api = "scoring" },
-    { "DELETE", FUNCTION, V1, 0, not_yet, ACCESS_CHANGE, .api = "scoring" },
+      .api = "scoring", .op = &op_score },
+    { "POST", "/scoring/score-batch", V1, 0, api_score_batch, ACCESS_RUN,
+      .body = &body_score_batch, .api = "scoring", .op = &op_score_batch },
+    { "GET", "/scoring-functions", V1, 0, api_list_functions, ACCESS_READ, .api = "scoring",
+      .op = &op_list_functions },
+    { "POST", "/scoring-functions", V1, 0, api_register_function, ACCESS_CHANGE,
+      .body = &body_register_function, .api = "scoring", .op = &op_register_function },
+    { "GET", FUNCTION, V1, 0, api_get_function, ACCESS_READ, .api = "scoring",
+      .op = &op_get_function },
+    { "DELETE", FUNCTION, V1, 0, api_delete_function, ACCESS_CHANGE, .api = "scoring",
+      .op = &op_delete_function },
 
     /* data sets */
-    { "GET", "/datasets", DATA, V1, api_list_datasets, ACCESS_READ, .api = "datasetio" },
+    { "GET", "/datasets", DATA, V1, api_list_datasets, ACCESS_READ, .api = "datasetio",
+      .op = &op_list_datasets },
     { "POST", "/datasets", DATA, V1, api_register_dataset, ACCESS_CHANGE,
-      .body = &body_register_dataset, .api = "datasetio" },
+      .body = &body_register_dataset, .api = "datasetio", .op = &op_register_dataset },
     { "GET", "/datasets/" DATASET, DATA, V1, api_get_dataset, ACCESS_READ,
-      .api = "datasetio" },
+      .api = "datasetio", .op = &op_get_dataset },
     { "DELETE", "/datasets/" DATASET, DATA, V1, api_delete_dataset, ACCESS_CHANGE,
-      .api = "datasetio" },
+      .api = "datasetio", .op = &op_delete_dataset },
     { "GET", "/datasetio/iterrows/" DATASET, DATA, V1, api_iterrows, ACCESS_READ,
-      .query = query_iterrows, .api = "datasetio" },
-    { "POST", "/datasetio/append-rows/" DATASET, DATA, V1, not_yet, ACCESS_CHANGE,
-      .body = &body_append_rows, .api = "datasetio" },
+      .query = query_iterrows, .api = "datasetio", .op = &op_iterrows },
+    { "POST", "/datasetio/append-rows/" DATASET, DATA, V1, api_append_rows, ACCESS_CHANGE,
+      .body = &body_append_rows, .api = "datasetio", .op = &op_append_rows },
 
     /* models, health, inspection */
-    { "GET", "/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference" },
+    { "GET", "/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference",
+      .op = &op_list_models },
+    { "POST", "/models", V1, 0, api_refuse_model, ACCESS_CHANGE, .api = "inference",
+      .op = &op_register_model },
     { "GET", "/models/{model_id:path}", V1, 0, api_get_model, ACCESS_READ,
-      .api = "inference" },
-    { "GET", "/openai/v1/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference" },
-    { "GET", "/health", V1, 0, api_health, ACCESS_READ, .api = NULL },
-    { "GET", "/version", V1, 0, api_version, ACCESS_READ, .api = NULL },
+      .api = "inference", .op = &op_get_model },
+    { "DELETE", "/models/{model_id:path}", V1, 0, api_refuse_model, ACCESS_CHANGE,
+      .api = "inference", .op = &op_delete_model },
+    { "GET", "/openai/v1/models", V1, 0, api_list_models, ACCESS_READ, .api = "inference",
+      .op = &op_list_openai_models },
+    { "GET", "/health", V1, 0, api_health, ACCESS_NOTHING, .op = &op_health },
+    { "GET", "/version", V1, 0, api_version, ACCESS_READ, .op = &op_version },
     { "GET", "/inspect/routes", V1, 0, api_list_routes, ACCESS_READ,
-      .query = query_api_filter },
-    { "GET", "/providers", V1, 0, api_list_providers, ACCESS_READ, .api = NULL },
-    { "GET", "/providers/{provider_id}", V1, 0, api_get_provider, ACCESS_READ, .api = NULL },
-    { "GET", "/admin/health", ALPHA, 0, api_health, ACCESS_READ, .api = NULL },
-    { "GET", "/admin/version", ALPHA, 0, api_version, ACCESS_READ, .api = NULL },
+      .query = query_api_filter, .op = &op_list_routes },
+    { "GET", "/providers", V1, 0, api_list_providers, ACCESS_READ,
+      .op = &op_list_providers },
+    { "GET", "/providers/{provider_id}", V1, 0, api_get_provider, ACCESS_READ,
+      .op = &op_get_provider },
+    { "GET", "/admin/health", ALPHA, 0, api_health, ACCESS_NOTHING, .op = &op_health },
+    { "GET", "/admin/version", ALPHA, 0, api_version, ACCESS_READ, .op = &op_version },
     { "GET", "/admin/inspect/routes", ALPHA, 0, api_list_routes, ACCESS_READ,
-      .query = query_api_filter },
-    { "GET", "/admin/providers", ALPHA, 0, api_list_providers, ACCESS_READ, .api = NULL },
+      .query = query_api_filter, .op = &op_list_routes },
+    { "GET", "/admin/providers", ALPHA, 0, api_list_providers, ACCESS_READ,
+      .op = &op_list_providers },
     { "GET", "/admin/providers/{provider_id}", ALPHA, 0, api_get_provider, ACCESS_READ,
-      .api = NULL },
+      .api = NULL, .op = &op_get_provider },
+
+    /* this API itself */
+    { "GET", "/openapi.json", LEVEL_NONE, 0, api_openapi, ACCESS_READ, .op = &op_openapi },
 };
 
 const struct route *
@@ -110,16 +141,25 @@ routes_at(size_t i)
 
 static const struct {
     enum level level;
-    const char *name;
-} levels[] = { { LEVEL_V1, "v1" }, { LEVEL_V1ALPHA, "v1alpha" }, { LEVEL_V1BETA, "v1beta" } };
+    const char *prefix;
+} levels[] = {
+    { LEVEL_V1, "/v1" }, { LEVEL_V1ALPHA, "/v1alpha" }, { LEVEL_V1BETA, "/v1beta" },
+};
+
+const char *
+level_prefix(enum level level)
+{
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (levels[i].level == level)
+            return levels[i].prefix;
+    return "";
+}
 
 const char *
 level_name(enum level level)
 {
-    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-        if (levels[i].level == level)
-            return levels[i].name;
-    return "";
+    const char *prefix = level_prefix(level);
+    return prefix[0] != '\0' ? prefix + 1 : prefix;
 }
 
 /* -------------------------------------------------------------------------------- matching */
@@ -161,7 +201,8 @@ static const struct route *
 look_up(const char *method, enum level level, const char *path, char *params[REQUEST_PARAMS])
 {
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        if (!(table[i].levels & level)
+        /* No path begins with a parameter: one letter tells most of them apart. */
+        if (!(table[i].levels & level) || table[i].path[1] != path[1]
             || (method != NULL && strcmp(method, table[i].method) != 0))
             continue;
         if (fits(table[i].path, path, params))
@@ -171,18 +212,18 @@ look_up(const char *method, enum level level, const char *path, char *params[REQ
     return NULL;
 }
 
-static bool
-split_level(const char *path, enum level *ret_level, const char **ret_rest)
+static enum level
+split_level(const char *path, const char **ret_rest)
 {
     for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
-        size_t n = strlen(levels[i].name);
-        if (path[0] == '/' && strncmp(path + 1, levels[i].name, n) == 0 && path[n + 1] == '/') {
-            *ret_level = levels[i].level;
-            *ret_rest = path + n + 1;
-            return true;
+        size_t n = strlen(levels[i].prefix);
+        if (strncmp(path, levels[i].prefix, n) == 0 && path[n] == '/') {
+            *ret_rest = path + n;
+            return levels[i].level;
         }
     }
-    return false;
+    *ret_rest = path;
+    return LEVEL_NONE;
 }
 
 static void
@@ -203,8 +244,7 @@ routes_find(const char *method, const char *path, struct routes_match *ret, stru
     struct routes_match m = { .route = NULL };
     const char *rest;
     text_clear(more);
-    if (!split_level(path, &m.level, &rest))
-        return ROUTES_NONE;
+    m.level = split_level(path, &rest);
     m.route = look_up(method, m.level, rest, m.params);
     if (m.route != NULL) {
         *ret = m;
@@ -220,8 +260,8 @@ routes_find(const char *method, const char *path, struct routes_match *ret, stru
     if (cut == n)
         return ROUTES_NONE;
     CLEANUP_FREE char *shorter = xstrndup(path, cut);
-    bool there = split_level(shorter, &m.level, &rest)
-        && look_up(NULL, m.level, rest, m.params) != NULL;
+    m.level = split_level(shorter, &rest);
+    bool there = look_up(NULL, m.level, rest, m.params) != NULL;
     free_params(m.params);
     if (!there)
         return ROUTES_NONE;
@@ -284,17 +324,18 @@ mark_deprecated(struct request *rq, const char *path)
     size_t i = (size_t)(rq->route - table);
     enum level next = (enum level)(rq->route->levels & ~rq->route->deprecated);
     if (!told[i])
-        log_warning("%s /%s%s is deprecated and may go away, use /%s%s",
-                    rq->method, level_name(rq->level), rq->route->path, level_name(next),
+        log_warning("%s %s%s is deprecated and may go away, use %s%s, see evald-api(7)",
+                    rq->method, level_prefix(rq->level), rq->route->path, level_prefix(next),
                     rq->route->path);
     told[i] = true;
 
     CLEANUP_TEXT struct text link = TEXT_INIT;
-    text_putf(&link, "</%s", level_name(next));
-    routes_put_encoded(&link, path + 1 + strlen(level_name(rq->level)));
+    text_putf(&link, "<%s", level_prefix(next));
+    routes_put_encoded(&link, path + strlen(level_prefix(rq->level)));
     text_puts(&link, ">; rel=\"successor-version\"");
     request_put_header(rq, "Deprecation", "@1758844800"); /* 2025-09-26, RFC 9745 */
-    request_put_header(rq, "Link", link.ptr);
+    if (link.len <= HEADER_MAX)
+        request_put_header(rq, "Link", link.ptr);
 }
 
 static void
@@ -303,24 +344,32 @@ no_route(struct request *rq, enum routes_found found, const char *more, struct s
     if (found == ROUTES_OTHER_METHODS) {
         request_put_header(rq, "Allow", more);
         request_fail_text(rq, 405, "Method Not Allowed");
-    } else if (found == ROUTES_REDIRECT) {
+        return;
+    }
+    if (found == ROUTES_REDIRECT) {
         CLEANUP_TEXT struct text location = TEXT_INIT;
         text_puts(&location, more);
         if (query.len > 0) {
             text_putc(&location, '?');
             text_put_str(&location, query);
         }
-        request_put_header(rq, "Location", location.ptr);
-        request_reply(rq, 307, NULL);
-    } else {
-        request_fail_text(rq, 404, "Not Found");
+        if (location.len <= HEADER_MAX) {
+            request_put_header(rq, "Location", location.ptr);
+            request_reply(rq, 307, NULL);
+            return;
+        }
     }
+    request_fail_text(rq, 404, "Not Found");
 }
 
 /* Is everything that was sent as the route declares it?  Else the request was failed. */
 static bool
 check_input(struct request *rq, struct str query)
 {
+    if (rq->route->body == NULL && rq->route->query == NULL) {
+        request_free_body(rq);
+        return true;
+    }
     size_t good = rq->route->body != NULL ? utf8_valid_prefix(rq->body.ptr, rq->body.len)
                                           : rq->body.len;
     if (good < rq->body.len) {
@@ -331,7 +380,8 @@ check_input(struct request *rq, struct str query)
         return false;
     }
     json_object *errors = json_object_new_array();
-    rq->query = validate_query(rq->route->query, query, errors);
+    if (rq->route->query != NULL)
+        rq->query = validate_query(rq->route->query, query, errors);
     if (rq->route->body != NULL)
         rq->in = validate_body(rq->route->body, rq->body, errors);
     if (json_object_array_length(errors) > 0) {
@@ -374,6 +424,7 @@ routes_dispatch(struct request *rq)
     memcpy(rq->params, match.params, sizeof rq->params);
     if (rq->route->deprecated & rq->level)
         mark_deprecated(rq, decoded.ptr);
+    rq->roles = access_roles(&rq->api->conf->access, request_peer(rq));
     if (access_check(rq, rq->route->action, &err) < 0) {
         request_fail(rq, &err);
         return;

@@ -6,6 +6,7 @@
 #define EVALD_ROUTES_H
 
 #include "daemon/access.h"
+#include "daemon/operations.h"
 #include "daemon/request.h"
 #include "daemon/validate.h"
 
@@ -18,10 +19,12 @@ struct route {
     const struct body_type *body; /* NULL: none is read */
     const struct field *query;    /* NULL: none */
     const char *api;              /* whose providers serve it, or NULL: evald itself */
+    const struct operation *op;
 };
 
 const struct route *routes_at(size_t i); /* NULL at the end */
-const char *level_name(enum level level); /* "v1alpha" */
+const char *level_name(enum level level);   /* "v1alpha"; "" for none */
+const char *level_prefix(enum level level); /* "/v1alpha" */
 
 enum routes_found {
     ROUTES_FOUND,

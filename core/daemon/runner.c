@@ -67,8 +67,18 @@ on_frame(void *arg, const struct frame *f)
     struct str rest = f->payload, head_text = { "", 0 };
     frame_part(&rest, &head_text);
     if (f->type == FRAME_RECORD) {
+        if (r->ops != NULL && r->ops->record == NULL)
+            return 1;
         if (r->ops != NULL)
             r->ops->record(r->arg, f->payload);
+        return 0;
+    }
+    if (f->type == FRAME_ROWS) {
+        struct str lines;
+        if (!frame_part(&rest, &lines) || (r->ops != NULL && r->ops->rows == NULL))
+            return 1;
+        if (r->ops != NULL)
+            r->ops->rows(r->arg, lines);
         return 0;
     }
     CLEANUP_JSON json_object *head = NULL;
@@ -79,19 +89,23 @@ on_frame(void *arg, const struct frame *f)
         return 0; /* of a job that was given up */
     switch (f->type) {
     case FRAME_READY:
-        r->ops->ready(r->arg);
+        if (r->ops->ready != NULL)
+            r->ops->ready(r->arg);
         break;
     case FRAME_NEXT:
-        if (link_pending(r->link) > UNREAD_MAX)
+        if (r->ops->next == NULL || link_pending(r->link) > UNREAD_MAX)
             return 1;
         r->ops->next(r->arg, f->tag, head);
         break;
     case FRAME_PROGRESS:
+        if (r->ops->progress == NULL)
+            return 1;
         r->ops->progress(r->arg, json_get_int(head, "rows_done", 0),
-                         json_get_int(head, "rows_total", -1));
+                         json_get_int(head, "rows_total", -1),
+                         json_get_int(head, "in_flight", 0));
         break;
     case FRAME_AGGREGATE:
-        if (!frame_part(&rest, &a) || !frame_part(&rest, &b))
+        if (r->ops->aggregate == NULL || !frame_part(&rest, &a) || !frame_part(&rest, &b))
             return 1;
         r->ops->aggregate(r->arg, (int)json_get_int(head, "function", 0), a, b);
         break;
@@ -348,6 +362,9 @@ needed_files(const struct runner_context *cx, json_object *spec, struct needed *
              struct err *err)
 {
     json_object *functions = json_get(spec, "functions"), *models = json_get(spec, "models");
+    json_object *source = json_get(spec, "source");
+    if (source != NULL)
+        return need_plugin(cx, set, json_get_str(source, "id", ""), PLUGIN_SOURCE, err);
     size_t n = json_object_array_length(functions);
     for (size_t i = 0; i < n; i++) {
         json_object *fn = json_object_array_get_idx(functions, i);
@@ -429,7 +446,8 @@ static json_object *
 job_head(const struct runner_job *job, bool call, json_object *plugins)
 {
     json_object *head = json_object_new_object();
-    json_add_str(head, "mode", call ? "call" : "job");
+    const char *mode = json_has(job->spec, "source") ? "source" : call ? "call" : "job";
+    json_add_str(head, "mode", mode);
     json_add_str(head, "job", job->job);
     json_add(head, "plugins", plugins);
     json_object *dataset = json_object_new_object();
@@ -447,6 +465,9 @@ job_head(const struct runner_job *job, bool call, json_object *plugins)
     };
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
         json_add(head, members[i], json_object_get(json_get(job->spec, members[i])));
+    json_add_bool(head, "rescored", json_get_bool(job->spec, "rescored", false));
+    if (json_has(job->spec, "source"))
+        json_add(head, "source", json_object_get(json_get(job->spec, "source")));
     json_add_bool(head, "resume", job->resume);
     json_add(head, "suspects", job->suspects ? json_object_get(job->suspects)
                                              : json_object_new_array());
@@ -478,7 +499,8 @@ runner_send_job(struct runner *r, const struct runner_job *job, const struct run
         free(set.files);
         return err_set(err, ERR_TOO_LARGE, "params and messages of %zu bytes", head_text.len);
     }
-    fds[n_fds++] = job->data_fd;
+    if (job->data_fd >= 0)
+        fds[n_fds++] = job->data_fd;
     fds[n_fds++] = r->crumb_fd;
     int dups[FRAME_FDS];
     for (size_t i = 0; i < n_fds; i++) {

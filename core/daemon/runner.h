@@ -29,12 +29,14 @@ struct runner_death {
     struct runner_charge charges[64];
 };
 
-/* All on the loop thread.  Only end and died may free the runner. */
+/* All on the loop thread.  Only end and died may free the runner.  NULL: what a runner of that
+ * mode must not say, but for ready. */
 struct runner_ops {
     void (*ready)(void *arg);
     void (*record)(void *arg, struct str payload);
     void (*next)(void *arg, uint64_t tag, json_object *head);
-    void (*progress)(void *arg, int64_t done, int64_t total);
+    void (*progress)(void *arg, int64_t done, int64_t total, int64_t in_flight);
+    void (*rows)(void *arg, struct str lines);
     void (*aggregate)(void *arg, int function, struct str results, struct str statistics);
     void (*end)(void *arg, json_object *end);
     void (*died)(void *arg, const struct runner_death *how);
@@ -60,7 +62,7 @@ bool runner_gone(const struct runner *r);
 struct runner_job {
     json_object *spec;   /* borrowed; as spec.h makes it */
     const char *job;     /* id, or NULL for a call */
-    int data_fd;         /* duplicated */
+    int data_fd;         /* duplicated; -1: of a source, which has none */
     const char *data_name, *data_format;
     int64_t data_size;
     bool resume;

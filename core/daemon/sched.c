@@ -41,8 +41,8 @@ sched_err_code(const char *code)
 
 /* ---- the registry ---- */
 
-static struct job *
-find_job(const struct sched *s, int64_t id)
+static size_t
+place_of(const struct sched *s, int64_t id)
 {
     size_t lo = 0, hi = s->n_jobs;
     while (lo < hi) {
@@ -52,13 +52,26 @@ find_job(const struct sched *s, int64_t id)
         else
             hi = mid;
     }
-    return lo < s->n_jobs && s->jobs[lo]->info.id == id ? s->jobs[lo] : NULL;
+    return lo;
+}
+
+struct job *
+sched_find(const struct sched *s, int64_t id)
+{
+    size_t i = place_of(s, id);
+    return i < s->n_jobs && s->jobs[i]->info.id == id ? s->jobs[i] : NULL;
+}
+
+const struct job_info *
+sched_job_from(const struct sched *s, int64_t id)
+{
+    return sched_job_at(s, place_of(s, id));
 }
 
 const struct job_info *
 sched_job(const struct sched *s, int64_t id)
 {
-    const struct job *j = find_job(s, id);
+    const struct job *j = sched_find(s, id);
     return j ? &j->info : NULL;
 }
 
@@ -76,10 +89,18 @@ new_job(struct sched *s, int64_t id, const char *benchmark, uid_t owner)
     j->info.id = id;
     j->info.benchmark = xstrdup(benchmark);
     j->info.owner = owner;
-    j->info.rows_total = -1;
+    j->user = quota_user(s, owner);
+    j->info.rows_total = j->info.parent = -1;
     j->data.fd = -1;
     snprintf(j->id_text, sizeof j->id_text, "%lld", (long long)id);
     return j;
+}
+
+static void
+set_origin(struct job *j, const char *key, const char *hash)
+{
+    j->info.origin.key = key != NULL ? xstrdup(key) : NULL;
+    j->info.origin.hash = hash != NULL ? xstrdup(hash) : NULL;
 }
 
 /* Ids only grow, but two submissions may be acknowledged in any order. */
@@ -104,41 +125,46 @@ free_job(struct job *j)
     job_release(j);
     free((char *)j->info.benchmark);
     free((char *)j->info.error);
+    free((char *)j->info.origin.key);
+    free((char *)j->info.origin.hash);
     free(j);
 }
 
 /* A gateway that is restarted needs a descriptor for each job, so they must not take all; half
- * are the clients'. */
+ * are the clients', an eighth are those of jobs that wait. */
 static int
 runners_for(uint64_t descriptors)
 {
-    uint64_t n = descriptors / 2 > OTHER_FDS ? (descriptors / 2 - OTHER_FDS) / JOB_FDS : 0;
+    uint64_t theirs = descriptors / 8 * 3;
+    uint64_t n = theirs > OTHER_FDS ? (theirs - OTHER_FDS) / JOB_FDS : 0;
     return n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
+}
+
+void
+sched_requeue(struct job *j)
+{
+    struct sched *s = j->sched;
+    while (s->first_waiting > 0 && (s->first_waiting >= s->n_jobs
+                                    || s->jobs[s->first_waiting]->info.id > j->info.id))
+        s->first_waiting--;
 }
 
 void
 sched_kick(struct sched *s)
 {
     int max = s->o.conf->max_runners < s->fd_runners ? s->o.conf->max_runners : s->fd_runners;
-    for (size_t i = s->first_waiting; i < s->n_jobs && s->running < max && !s->stopping; i++) {
-        struct job *j = s->jobs[i];
-        if (j->info.state == JOB_SCHEDULED && !j->ending && j->cancels == 0)
-            job_start(j);
-        if (i == s->first_waiting && j->info.state != JOB_SCHEDULED)
+    while (s->running < max && !s->stopping) {
+        while (s->first_waiting < s->n_jobs
+               && s->jobs[s->first_waiting]->info.state != JOB_SCHEDULED)
             s->first_waiting++;
+        struct job *j = quota_next_job(s);
+        if (j == NULL)
+            break;
+        job_start(j);
     }
 }
 
 /* ---- submission ---- */
-
-struct submission {
-    struct job *job;
-    sched_created_fn *created;
-    void *arg;
-    char data_name[40], rows_file[300];
-    struct err err;
-    bool failed;
-};
 
 static json_object *
 manifest_dataset(const struct job *j, const struct dataset *ds)
@@ -204,6 +230,24 @@ make_manifest(const struct job *j, const struct dataset *ds)
     return m;
 }
 
+/* Its generations are as the parent's manifest explains them. */
+static void
+add_parent(json_object *m, const struct job *parent, json_object *parents)
+{
+    static const char *const maps[] = { "plugins", "models" };
+    json_add_str(m, "parent_job_id", parent->id_text);
+    json_object *candidate = json_get(parents, "candidate");
+    json_add(m, "candidate", json_object_get(candidate));
+    const char *id = json_get_str(candidate, "model", "");
+    json_object *model = json_get(json_get(parents, "models"), id);
+    const char *const keys[] = { json_get_str(model, "adapter", ""), id };
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
+        json_object *theirs = json_get(json_get(parents, maps[i]), keys[i]);
+        if (theirs != NULL)
+            json_add(json_get(m, maps[i]), keys[i], json_object_get(theirs));
+    }
+}
+
 /* What is needed to open the data again after a restart. */
 static void
 note_dataset(struct job *j, const struct dataset *ds, bool copied)
@@ -218,28 +262,44 @@ note_dataset(struct job *j, const struct dataset *ds, bool copied)
 }
 
 static void
+submission_free(struct submission *sub)
+{
+    if (sub->parent != NULL)
+        sub->parent->copies--;
+    json_object_put(sub->parents_manifest);
+    free(sub);
+}
+
+static void
 submit_failed(struct submission *sub, const struct err *err)
 {
     struct job *j = sub->job;
     struct sched *s = j->sched;
     s->running--;
+    j->user->submitting--;
     unlinkat(store_dir(s->o.store), sub->data_name, 0);
     if (j->journal != NULL)
         journal_unlink(s->o.store, j->info.id);
     sub->created(sub->arg, -1, err);
     free_job(j);
-    free(sub);
+    submission_free(sub);
     sched_kick(s); /* it held a place */
     sched_check_stopped(s);
 }
 
 /* A job that waits for its turn holds its data, so that they are those of its submission,
- * and nothing else: thousands may wait. */
-static void
-slim_down(struct job *j)
+ * and nothing else: thousands may wait.  A copy of its own is found again by its name. */
+void
+sched_slim_down(struct job *j)
 {
     if (j->info.state != JOB_SCHEDULED)
         return;
+    if (json_get_str(json_get(j->spec, "dataset"), "uri", NULL) == NULL) {
+        dataset_snapshot_fini(&j->data);
+    } else {
+        j->holds_data = true;
+        j->sched->held++;
+    }
     journal_close(TAKE(j->journal));
     json_cleanup(&j->spec);
     json_cleanup(&j->manifest);
@@ -256,14 +316,36 @@ submit_recorded(void *arg, const struct err *err)
     }
     struct sched *s = j->sched;
     s->running--;
+    j->user->submitting--;
     add_job(s, j);
+    quota_count_files(j);
     log_info("job created job=%s benchmark=%s owner=%u", j->id_text, j->info.benchmark,
              (unsigned)j->info.owner);
     sub->created(sub->arg, j->info.id, NULL);
-    free(sub);
+    submission_free(sub);
     sched_kick(s);
-    slim_down(j);
+    sched_slim_down(j);
     sched_check_stopped(s);
+}
+
+static void
+submit_copied(void *arg, const struct journal_counts *counts, const struct err *err)
+{
+    struct submission *sub = arg;
+    struct job *j = sub->job, *parent = sub->parent;
+    if (err == NULL && counts->generations == 0 && parent->info.state != JOB_COMPLETED) {
+        err_set(&sub->err, ERR_CONFLICT, "Job %s has no generations", parent->id_text);
+        err = &sub->err;
+    }
+    if (err != NULL) {
+        submit_failed(sub, err);
+        return;
+    }
+    j->counts = *counts;
+    j->info.rows_failed = counts->failed;
+    j->resume = true;
+    job_event(j, "rescored", parent->id_text);
+    job_put_row(j, JOB_SCHEDULED, submit_recorded, sub);
 }
 
 static void
@@ -276,43 +358,17 @@ submit_journal(void *arg, struct journal *journal, struct str spec, const struct
         return;
     }
     sub->job->journal = journal;
-    job_put_row(sub->job, JOB_SCHEDULED, submit_recorded, sub);
-}
-
-/* Store thread: the job's own hard link or copy of data that has no name of its own to be found
- * again, so that deleting the data set does not take it from a job that must resume. */
-static int
-keep_data(struct submission *sub)
-{
-    struct job *j = sub->job;
-    int dir = store_dir(j->sched->o.store);
-    unlinkat(dir, sub->data_name, 0);
-    if (sub->rows_file[0] != '\0' && linkat(dir, sub->rows_file, dir, sub->data_name, 0) == 0)
-        return 0;
-    CLEANUP_CLOSE int to = openat(dir, sub->data_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                                  0600);
-    if (to < 0)
-        return err_set(&sub->err, ERR_IO, "%s: %m", sub->data_name);
-    char buf[65536];
-    for (int64_t at = 0; at < j->data.size;) {
-        size_t want = j->data.size - at < (int64_t)sizeof buf ? (size_t)(j->data.size - at)
-                                                              : sizeof buf;
-        ssize_t n = io_pread_full(j->data.fd, buf, want, at);
-        if (n <= 0 || io_write_full(to, buf, (size_t)n) < 0)
-            return err_set(&sub->err, ERR_NOSPACE, "copy of the data set, %s: %m",
-                           sub->data_name);
-        at += n;
-    }
-    if (fsync(to) < 0)
-        return err_set(&sub->err, ERR_IO, "%s: %m", sub->data_name);
-    return 0;
+    if (sub->parent != NULL)
+        journal_copy_generations(journal, sub->parent->info.id, submit_copied, sub);
+    else
+        job_put_row(sub->job, JOB_SCHEDULED, submit_recorded, sub);
 }
 
 static void
 keep_run(void *arg)
 {
     struct submission *sub = arg;
-    sub->failed = keep_data(sub) < 0;
+    sub->failed = job_keep_data(sub->job, sub->rows_file, &sub->err) < 0;
 }
 
 static void
@@ -332,8 +388,33 @@ submit_kept(void *arg)
                    text_str(&manifest), submit_journal, sub);
 }
 
+/* Read thread: rows of what is not rows yet. */
 static void
-no_dataset(void *arg)
+convert_run(void *arg)
+{
+    struct submission *sub = arg;
+    sub->failed = dataset_convert(&sub->job->data, &sub->err) < 0;
+}
+
+static void
+submit_converted(void *arg)
+{
+    struct submission *sub = arg;
+    struct job *j = sub->job;
+    if (sub->failed) {
+        submit_failed(sub, &sub->err);
+        return;
+    }
+    json_object *notes[] = { json_get(j->spec, "dataset"), json_get(j->manifest, "dataset") };
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        json_add_int(notes[i], "size", j->data.size);
+        json_add_str(notes[i], "fingerprint", j->data.fingerprint);
+    }
+    worker_run(store_worker(j->sched->o.store), keep_run, submit_kept, sub);
+}
+
+static void
+refused(void *arg)
 {
     struct submission *sub = arg;
     submit_failed(sub, &sub->err);
@@ -345,42 +426,84 @@ nothing(void *arg)
     (void)arg;
 }
 
-void
-sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
-             struct dataset_snapshot *snapshot, sched_created_fn *created, void *arg)
+struct submission *
+submission_new(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
+               struct dataset_snapshot *snapshot, const struct job_origin *origin,
+               sched_created_fn *created, void *arg)
 {
     struct submission *sub = xcalloc(1, sizeof *sub);
     struct job *j = sub->job = new_job(s, s->next_id++, benchmark, owner);
     sub->created = created;
     sub->arg = arg;
     job_data_name(j, sub->data_name);
+    set_origin(j, origin->key, origin->hash);
     j->spec = spec;
-    j->data = *snapshot;
-    snapshot->fd = -1;
-    snapshot->name = snapshot->fingerprint = NULL;
+    j->data = dataset_snapshot_take(snapshot);
     j->info.created_unix_ms = time_unix_ms();
     s->running++; /* holds sched_stop until it is on disk or refused */
-    const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
-    const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
-    struct worker *w = store_worker(s->o.store);
-    if (ds == NULL || s->stopping) {
-        if (s->stopping)
-            err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
-        else
-            err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
-        worker_run(w, nothing, no_dataset, sub);
-        return;
-    }
-    struct stat st;
-    bool nameless = ds->uri == NULL || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
-    if (ds->uri == NULL)
-        snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
-    note_dataset(j, ds, nameless);
-    j->manifest = make_manifest(j, ds);
-    worker_run(w, nameless ? keep_run : nothing, submit_kept, sub);
+    j->user->submitting++;
+    return sub;
 }
 
-/* ---- waiting, cancelling ---- */
+void
+submission_refuse(struct submission *sub)
+{
+    worker_run(store_worker(sub->job->sched->o.store), nothing, refused, sub);
+}
+
+void
+submission_start(struct submission *sub, const struct dataset *ds)
+{
+    struct job *j = sub->job;
+    struct sched *s = j->sched;
+    struct stat st;
+    bool unread = j->data.unread != UNREAD_NOT;
+    bool nameless = ds->uri == NULL || unread || j->data.own_file != NULL
+                    || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
+    int rc;
+    if (ds->uri != NULL && s->held >= s->max_held)
+        rc = err_set(&sub->err, ERR_BUSY, "%d jobs wait for their turn, each with its data set "
+                     "open: no more can", s->held);
+    else
+        rc = quota_admit(s, j->user, nameless && ds->uri != NULL ? j->data.size : 0, &sub->err);
+    if (rc < 0) {
+        submission_refuse(sub);
+        return;
+    }
+    if (ds->uri == NULL && ds->rows_file != NULL)
+        snprintf(sub->rows_file, sizeof sub->rows_file, "datasets/%s", ds->rows_file);
+    else if (j->data.own_file != NULL)
+        snprintf(sub->rows_file, sizeof sub->rows_file, "%s", j->data.own_file);
+    note_dataset(j, ds, nameless);
+    j->manifest = make_manifest(j, ds);
+    if (sub->parent != NULL)
+        add_parent(j->manifest, sub->parent, sub->parents_manifest);
+    if (unread)
+        worker_run(store_reader(s->o.store), convert_run, submit_converted, sub);
+    else
+        worker_run(store_worker(s->o.store), nameless ? keep_run : nothing, submit_kept, sub);
+}
+
+void
+sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
+             struct dataset_snapshot *snapshot, const struct job_origin *origin,
+             sched_created_fn *created, void *arg)
+{
+    struct submission *sub =
+        submission_new(s, benchmark, owner, spec, snapshot, origin, created, arg);
+    const struct benchmark *b = catalog_benchmark(s->o.catalog, benchmark);
+    const struct dataset *ds = b ? catalog_dataset(s->o.catalog, b->dataset_id) : NULL;
+    if (s->stopping)
+        err_set(&sub->err, ERR_SHUTDOWN, "evald is stopping");
+    else if (ds == NULL)
+        err_set(&sub->err, ERR_INVALID, "benchmark '%s' has no data set", benchmark);
+    if (ds == NULL || s->stopping)
+        submission_refuse(sub);
+    else
+        submission_start(sub, ds);
+}
+
+/* ---- waiting ---- */
 
 static void
 on_wait_over(struct ev_loop *loop, ev_timer *t, int events)
@@ -397,12 +520,13 @@ on_wait_over(struct ev_loop *loop, ev_timer *t, int events)
 struct sched_waiter *
 sched_wait(struct sched *s, int64_t id, int timeout_ms, sched_wait_fn *done, void *arg)
 {
-    struct job *j = find_job(s, id);
+    struct job *j = sched_find(s, id);
     struct sched_waiter *w = xcalloc(1, sizeof *w);
     w->sched = s;
     w->done = done;
     w->arg = arg;
-    bool over = j == NULL || j->info.state >= JOB_COMPLETED || s->stopping;
+    bool over = j == NULL || j->info.state >= JOB_COMPLETED || s->stopping
+        || (j->info.state == JOB_SCHEDULED && j->info.paused);
     if (!over) {
         w->next = j->waiters;
         w->link_to_this = &j->waiters;
@@ -430,80 +554,6 @@ sched_unwait(struct sched_waiter *w)
     free(w);
 }
 
-struct cancel {
-    struct job *job;
-    store_done_fn *done;
-    void *arg;
-    struct err err;
-    bool refused;
-};
-
-static void
-cancel_answer(void *arg)
-{
-    struct cancel *c = arg;
-    c->done(c->arg, c->refused ? &c->err : NULL);
-    free(c);
-}
-
-static void
-cancel_recorded(void *arg, const struct err *err)
-{
-    struct cancel *c = arg;
-    struct job *j = c->job;
-    j->cancels--;
-    if (err != NULL) {
-        if (j->info.state < JOB_COMPLETED && !j->ending)
-            j->info.ended_unix_ms = 0;
-        c->done(c->arg, err);
-        free(c);
-        sched_kick(j->sched); /* it may have had its turn meanwhile */
-        return;
-    }
-    if (j->info.state == JOB_SCHEDULED) {
-        j->info.state = JOB_CANCELLED;
-        char name[40];
-        job_data_name(j, name);
-        unlinkat(store_dir(j->sched->o.store), name, 0);
-        job_release(j);
-        job_tell_waiters(j);
-    } else if (j->info.state == JOB_IN_PROGRESS) {
-        job_stop_runner(j, STOP_CANCEL);
-        j->info.state = JOB_CANCELLED;
-        job_tell_waiters(j);
-    }
-    log_info("job cancelled job=%s", j->id_text);
-    c->done(c->arg, NULL);
-    free(c);
-}
-
-void
-sched_cancel(struct sched *s, int64_t id, store_done_fn *done, void *arg)
-{
-    struct job *j = find_job(s, id);
-    struct cancel *c = xcalloc(1, sizeof *c);
-    c->job = j;
-    c->done = done;
-    c->arg = arg;
-    bool over = j != NULL && (j->info.state == JOB_COMPLETED || j->info.state == JOB_FAILED
-                              || (j->ending && j->end_state != JOB_CANCELLED));
-    if (j == NULL || over) {
-        c->refused = true;
-        if (j == NULL)
-            err_set(&c->err, ERR_INVALID, "Job %lld not found", (long long)id);
-        else
-            err_set(&c->err, ERR_CONFLICT, "Job %lld has ended, Status: %s", (long long)id,
-                    job_state_name(j->ending ? j->end_state : j->info.state));
-    }
-    if (c->refused || j->info.state == JOB_CANCELLED || j->ending) {
-        worker_run(store_reader(s->o.store), nothing, cancel_answer, c);
-        return;
-    }
-    j->info.ended_unix_ms = time_unix_ms();
-    j->cancels++;
-    job_put_row(j, JOB_CANCELLED, cancel_recorded, c);
-}
-
 /* ---- detail ---- */
 
 struct detail {
@@ -518,14 +568,16 @@ time_or_null(int64_t unix_ms)
     return unix_ms > 0 ? json_object_new_int64(unix_ms) : NULL;
 }
 
-static json_object *
-make_progress(const struct job *j)
+json_object *
+sched_progress(const struct sched *s, int64_t id)
 {
+    const struct job *j = sched_find(s, id);
     const struct job_info *i = &j->info;
     json_object *o = json_object_new_object();
     json_add_int(o, "rows_done", i->rows_done);
     json_add(o, "rows_total", i->rows_total >= 0 ? json_object_new_int64(i->rows_total) : NULL);
     json_add_int(o, "rows_failed", i->rows_failed);
+    json_add_int(o, "in_flight", i->in_flight);
     double seconds = 0, rate = 0;
     int64_t rows = i->rows_done;
     if (j->runner != NULL) {
@@ -534,7 +586,7 @@ make_progress(const struct job *j)
     } else if (i->ended_unix_ms > i->started_unix_ms && i->started_unix_ms > 0) {
         seconds = (double)(i->ended_unix_ms - i->started_unix_ms) / 1e3;
     }
-    if (seconds > 0)
+    if (seconds > 0 && rows > 0)
         rate = (double)rows / seconds;
     json_add(o, "rate_per_s", seconds > 0 ? json_new_double(rate) : NULL);
     bool known = j->runner != NULL && rate > 0 && i->rows_total >= i->rows_done;
@@ -566,7 +618,7 @@ detail_tell(void *arg, struct str manifest_text, const struct err *err)
     json_add(o, "created_at", time_or_null(j->info.created_unix_ms));
     json_add(o, "started_at", time_or_null(j->info.started_unix_ms));
     json_add(o, "ended_at", time_or_null(j->info.ended_unix_ms));
-    json_add(o, "progress", make_progress(j));
+    json_add(o, "progress", sched_progress(j->sched, j->info.id));
     json_object *usage = json_get(manifest, "usage");
     bool counting = j->journal != NULL || usage == NULL;
     json_add(o, "usage", counting ? job_usage(j) : json_object_get(usage));
@@ -577,6 +629,10 @@ detail_tell(void *arg, struct str manifest_text, const struct err *err)
         json_add_str(error, "message", j->info.error);
     }
     json_add(o, "error", error);
+    json_add_bool(o, "paused", j->info.paused);
+    char parent[24];
+    snprintf(parent, sizeof parent, "%lld", (long long)j->info.parent);
+    json_add_str(o, "parent_job_id", j->info.parent >= 0 ? parent : NULL);
     json_add(o, "manifest", json_object_get(manifest));
     CLEANUP_TEXT struct text t = TEXT_INIT;
     json_put(&t, o);
@@ -588,7 +644,7 @@ void
 sched_detail(struct sched *s, int64_t id, sched_text_fn *done, void *arg)
 {
     struct detail *d = xmalloc(sizeof *d);
-    *d = (struct detail){ find_job(s, id), done, arg };
+    *d = (struct detail){ sched_find(s, id), done, arg };
     journal_read_value(s->o.store, id, "manifest", detail_tell, d);
 }
 
@@ -684,6 +740,10 @@ load_job(void *arg, const struct job_row *row)
     j->info.rows_done = row->rows_done;
     j->info.rows_total = row->rows_total;
     j->info.rows_failed = row->rows_failed;
+    set_origin(j, row->request_key, row->request_hash);
+    j->info.paused = row->paused && j->info.state < JOB_COMPLETED;
+    j->info.parent = row->parent;
+    j->retry = row->retry;
     if (row->error != NULL) {
         j->info.error = xstrdup(row->error);
         j->info.error_code = ERR_INTERNAL;
@@ -693,6 +753,7 @@ load_job(void *arg, const struct job_row *row)
                 j->info.error_code = (enum err_code)c;
     }
     add_job(s, j);
+    quota_count_files(j);
 }
 
 struct sched *
@@ -704,6 +765,7 @@ sched_new(const struct sched_options *o, struct err *err)
     struct rlimit fds = { .rlim_cur = 1024 };
     getrlimit(RLIMIT_NOFILE, &fds);
     s->fd_runners = runners_for(fds.rlim_cur);
+    s->max_held = fds.rlim_cur / 8 < INT_MAX ? (int)(fds.rlim_cur / 8) : INT_MAX;
     if (s->fd_runners < o->conf->max_runners)
         log_warning("at most %d jobs run at a time: no more than %llu descriptors",
                     s->fd_runners, (unsigned long long)fds.rlim_cur);
@@ -729,13 +791,20 @@ sched_new(const struct sched_options *o, struct err *err)
     return s;
 }
 
+const struct runner_context *
+sched_runners(const struct sched *s)
+{
+    return &s->runners;
+}
+
 void
 sched_reconfigure(struct sched *s)
 {
     if (s->stopping)
         return;
     gate_reconfigure(s->gate);
-    sched_kick(s); /* max_runners may have grown */
+    sched_kick(s); /* more may be allowed */
+    call_kick(s);
 }
 
 void
@@ -795,6 +864,7 @@ sched_free(struct sched *s)
     for (size_t i = 0; i < s->n_jobs; i++)
         free_job(s->jobs[i]);
     free(s->jobs);
+    quota_free(s);
     gate_free(s->gate);
     free(s);
 }

@@ -16,109 +16,14 @@
 #include "common/io.h"
 #include "common/log.h"
 #include "common/mem.h"
-#include "daemon/exchange.h"
+#include "daemon/server_impl.h"
 
 #define DEFAULT_DEADLINE_MS   60000
 #define DEFAULT_IDLE_S        3600
-#define DEFAULT_CONNECTIONS   1024
-#define CONNECTION_MEMORY     (64u << 10) /* head of a request, and the read buffer */
+#define DEFAULT_CONNECTIONS   8192
+#define CONNECTION_MEMORY     (16u << 10) /* head of a request, and the read buffer */
+#define BODY_BLOCK            (64u << 10)
 #define DISCARD_MAX           (256u << 20) /* a body too large is read on, up to this */
-
-struct conn {
-    TAILQ_ENTRY(conn) all, waiting;
-    struct server *server;
-    struct exchange *ex; /* NULL: idle */
-    int fd;
-    uid_t uid;
-    int64_t deadline_ns; /* 0: none; else it is in server->waiting */
-    bool hung;
-    bool ended; /* the client sends no more */
-    bool dry;   /* ... and all that it sent was read */
-    bool early; /* bytes came while a request was worked on */
-};
-TAILQ_HEAD(conns, conn);
-
-struct server {
-    struct ev_loop *loop;
-    struct server_options options;
-    struct MHD_Daemon *daemon;
-    struct conns all, waiting; /* waiting: in the order of their deadlines */
-    int listen_fd;             /* -1: quiet */
-    int watch_fd;              /* epoll: bytes (edge) and hang-up of every connection */
-    struct ev_io http, watch;
-    struct ev_timer timer;
-    size_t busy;
-    bool running, again;
-    bool ended; /* of a connection in waiting, perhaps */
-};
-
-/* ------------------------------------------------------------------------------ deadlines */
-
-static void
-deadline_start(struct conn *c)
-{
-    if (c->deadline_ns != 0)
-        return;
-    c->deadline_ns = time_mono_ns() + (int64_t)c->server->options.request_deadline_ms * 1000000;
-    TAILQ_INSERT_TAIL(&c->server->waiting, c, waiting);
-}
-
-static void
-deadline_stop(struct conn *c)
-{
-    if (c->deadline_ns == 0)
-        return;
-    c->deadline_ns = 0;
-    TAILQ_REMOVE(&c->server->waiting, c, waiting);
-}
-
-/* The end of file that MHD then reads makes it close the connection. */
-static void
-cut(struct conn *c)
-{
-    deadline_stop(c);
-    shutdown(c->fd, SHUT_RDWR);
-}
-
-static void
-cut_the_late(struct server *s)
-{
-    struct conn *c;
-    int64_t now = time_mono_ns();
-    while ((c = TAILQ_FIRST(&s->waiting)) != NULL && c->deadline_ns <= now) {
-        log_info("request cut off: it did not arrive in time uid=%u", (unsigned)c->uid);
-        cut(c);
-    }
-}
-
-static bool
-unread(const struct conn *c)
-{
-    int n = 0;
-    return ioctl(c->fd, FIONREAD, &n) < 0 || n > 0;
-}
-
-/* MHD overlooks an end that came together with the last bytes.  What it has read it may still
- * be working on, so a request is given up when it is not whole one round later. */
-static void
-cut_the_ended(struct server *s)
-{
-    struct conn *c = TAILQ_FIRST(&s->waiting), *next;
-    s->ended = false;
-    for (; c != NULL; c = next) {
-        next = TAILQ_NEXT(c, waiting);
-        if (!c->ended)
-            continue;
-        s->again = true;
-        if (unread(c)) {
-            s->ended = true;
-        } else if (!c->dry) {
-            c->dry = s->ended = true;
-        } else {
-            cut(c);
-        }
-    }
-}
 
 /* ------------------------------------------------------------------------------- the loop */
 
@@ -130,8 +35,8 @@ set_timer(struct server *s, double after)
     ev_timer_start(s->loop, &s->timer);
 }
 
-static void
-hung_up(struct conn *c)
+void
+server_hang_up(struct conn *c)
 {
     c->hung = true;
     struct exchange *ex = c->ex;
@@ -142,40 +47,21 @@ hung_up(struct conn *c)
     exchange_wake(ex);
 }
 
-/* Right before MHD reads: what it will have consumed then shows no edge any more. */
-static void
-poll_connections(struct server *s)
-{
-    struct epoll_event events[64];
-    int n;
-    do {
-        n = epoll_wait(s->watch_fd, events, ARRAY_LEN(events), 0);
-        for (int i = 0; i < n; i++) {
-            struct conn *c = events[i].data.ptr;
-            if (events[i].events & EPOLLRDHUP)
-                c->ended = s->ended = true;
-            if (events[i].events & (EPOLLHUP | EPOLLERR)) {
-                if (!c->hung)
-                    hung_up(c);
-            } else if (c->ex != NULL && c->ex->phase == PHASE_RUN) {
-                c->early = true;
-            } else {
-                deadline_start(c);
-            }
-        }
-    } while (n == (int)ARRAY_LEN(events));
-}
-
 static void
 run(struct server *s)
 {
     s->running = true;
     s->again = false;
-    cut_the_late(s);
-    poll_connections(s);
+    s->runs++;
+    ev_clear_pending(s->loop, &s->http);
+    ev_clear_pending(s->loop, &s->watch);
+    conns_cut_late(s);
+    conns_poll(s);
+    s->heading = NULL;
     MHD_run(s->daemon);
+    conns_after(s);
     if (s->ended)
-        cut_the_ended(s);
+        conns_cut_ended(s);
     s->running = false;
 
     double after = -1;
@@ -219,12 +105,20 @@ exchange_wake(struct exchange *ex)
     if (!ex->suspended)
         return;
     ex->suspended = false;
+    ex->resumed = true;
     MHD_resume_connection(ex->mhd);
     struct server *s = ex->server;
     if (s->running)
         s->again = true;
     else
         ev_feed_event(s->loop, &s->http, EV_READ);
+}
+
+const struct peer *
+request_peer(const struct request *rq)
+{
+    const struct exchange *ex = exchange_of(rq);
+    return ex->conn != NULL ? &ex->conn->peer : NULL;
 }
 
 bool
@@ -253,45 +147,20 @@ exchange_end(struct conn *c)
 }
 
 static void
-conn_open(struct server *s, struct MHD_Connection *mhd, void **ret_context)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct conn *c = xcalloc(1, sizeof *c);
-    c->server = s;
-    c->fd = info->connect_fd;
-    struct ucred peer = { .uid = (uid_t)-1 };
-    socklen_t len = sizeof peer;
-    if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-        log_warning("cannot tell who calls: %m");
-    c->uid = peer.uid;
-    struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c };
-    if (epoll_ctl(s->watch_fd, EPOLL_CTL_ADD, c->fd, &ev) < 0)
-        log_error("cannot watch a connection: %m");
-    TAILQ_INSERT_TAIL(&s->all, c, all);
-    *ret_context = c;
-}
-
-static void
-conn_close(struct conn *c)
-{
-    if (c->ex != NULL)
-        exchange_end(c);
-    deadline_stop(c);
-    epoll_ctl(c->server->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
-    TAILQ_REMOVE(&c->server->all, c, all);
-    free(c);
-}
-
-static void
 on_connection(void *cls, struct MHD_Connection *mhd, void **context,
               enum MHD_ConnectionNotificationCode code)
 {
+    struct conn *c = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        conn_open(cls, mhd, context);
-    } else if (*context != NULL) {
-        conn_close(*context);
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = conn_open(cls, mhd, info->connect_fd);
+    } else if (c != NULL) {
         *context = NULL;
+        if (c->ex != NULL)
+            exchange_end(c);
+        conn_close(c);
+        ((struct server *)cls)->again = true; /* MHD then sees that it may accept one more */
     }
 }
 
@@ -306,10 +175,15 @@ on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     if (c->ex != NULL) /* one that MHD refused by itself */
         exchange_end(c);
     c->ex = exchange_new(s, c, mhd, target);
-    c->ex->rq.uid = c->uid;
+    c->ex->rq.uid = c->peer.uid;
     c->ex->rq.api = s->options.api;
     s->busy++;
-    deadline_start(c);
+    s->heading = c;
+    if (!c->seen)
+        c->blind = true;
+    if (!c->seen || !c->whole)
+        conn_deadline_start(c);
+    c->seen = false;
     return c->ex;
 }
 
@@ -323,15 +197,19 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     struct conn *c = conn_of(mhd);
     if (c == NULL || c->ex == NULL)
         return;
-    exchange_end(c);
-    deadline_stop(c);
-    if (c->early) {
-        deadline_start(c);
-        s->ended = s->ended || c->ended;
+    if (c->ex->resumed) {
+        c->eager_until = s->runs + 1;
+        c->loose = true;
     }
-    c->early = false;
+    exchange_end(c);
+    conn_deadline_stop(c);
+    c->blind = c->seen = false;
+    if (c->unseen)
+        conn_deadline_start(c); /* MHD may have the beginning of another request */
+    if (c->open || c->early || c->ended || c->loose)
+        conn_look_after(c);
     if (server_is_quiet(s))
-        cut(c);
+        conn_cut(c);
 }
 
 static enum MHD_Result
@@ -349,15 +227,16 @@ static enum MHD_Result
 send_answer(struct exchange *ex)
 {
     ex->queued = true;
+    conn_look_after(ex->conn);
     return MHD_queue_response(ex->mhd, ex->status, ex->response);
 }
 
 static enum MHD_Result
 take_head(struct exchange *ex, const char *method)
 {
-    ex->method = xstrdup(method);
-    ex->rq.method = ex->method;
+    exchange_set_method(ex, method);
     ex->phase = PHASE_BODY;
+    ex->server->heading = NULL;
     const char *length = request_header(&ex->rq, "Content-Length");
     size_t max = ex->server->options.max_body;
     if (length == NULL || strtoull(length, NULL, 10) <= max)
@@ -376,12 +255,15 @@ take_body(struct exchange *ex, const char *data, size_t n)
     size_t max = ex->server->options.max_body;
     if (ex->discard) {
         ex->body.len += n;
-        return ex->body.len > DISCARD_MAX ? MHD_NO : MHD_YES;
+        if (ex->body.len <= DISCARD_MAX)
+            return MHD_YES;
+        conn_refuse(ex->conn, 413, "the request body is too large");
+        return MHD_NO;
     }
     if (n > max - ex->body.len)
         return refuse_body(ex, max);
     if (n >= ex->body.room - ex->body.len) {
-        size_t room = ex->body.room < CONNECTION_MEMORY ? CONNECTION_MEMORY : ex->body.room;
+        size_t room = ex->body.room < BODY_BLOCK ? BODY_BLOCK : ex->body.room;
         while (room <= ex->body.len + n)
             room += room / 2;
         char *p = realloc(ex->body.ptr, room);
@@ -426,12 +308,13 @@ on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *m
     if (ex->phase == PHASE_RUN)
         return work(ex);
     if (*size > 0) {
+        ex->conn->left -= *size < ex->conn->left ? *size : ex->conn->left;
         enum MHD_Result r = take_body(ex, data, *size);
         *size = 0;
         return r;
     }
     ex->phase = PHASE_RUN;
-    deadline_stop(ex->conn);
+    conn_deadline_stop(ex->conn);
     if (!ex->answered) {
         if (ex->body.len > 0)
             ex->rq.body = text_str(&ex->body);
@@ -451,11 +334,30 @@ no_unescape(void *cls, struct MHD_Connection *mhd, char *s)
     return strlen(s);
 }
 
+/* libmicrohttpd is about to send an answer of its own, HTML: this is the last chance to be
+ * faster.  Its bytes then find the connection shut. */
+static void
+refuse_in_its_stead(struct server *s, unsigned status)
+{
+    struct conn *c = conns_find_faulty(s);
+    if (c != NULL && !c->refused && (c->ex == NULL || !c->ex->queued))
+        conn_refuse(c, status, status == 431 || status == 414
+                                   ? "the request's head is too large"
+                                   : status == 413 ? "the request body is too large"
+                                                   : "malformed request");
+}
+
 __attribute__((format(printf, 2, 0))) static void
 on_log(void *cls, const char *fmt, va_list ap)
 {
+    struct server *s = cls;
+    if (strstr(fmt, "HTTP response code is %u") != NULL) {
+        va_list copy;
+        va_copy(copy, ap);
+        refuse_in_its_stead(s, va_arg(copy, unsigned));
+        va_end(copy);
+    }
     char line[256];
-    (void)cls;
     vsnprintf(line, sizeof line, fmt, ap);
     line[strcspn(line, "\n")] = '\0';
     log_debug("http: %s", line);
@@ -495,12 +397,16 @@ server_open(struct ev_loop *loop, int listen_fd, const struct server_options *op
         s->options.max_connections = default_connections();
     TAILQ_INIT(&s->all);
     TAILQ_INIT(&s->waiting);
+    TAILQ_INIT(&s->after);
+    TAILQ_INIT(&s->users);
+    s->peek = xmalloc(CONN_PEEK);
     s->watch_fd = epoll_create1(EPOLL_CLOEXEC);
     if (s->watch_fd >= 0)
         s->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
+                | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL,
             on_request, s,
-            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+            MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
             MHD_OPTION_LISTEN_SOCKET, listen_fd,
             MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
             MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
@@ -514,11 +420,13 @@ server_open(struct ev_loop *loop, int listen_fd, const struct server_options *op
         err_set(err, ERR_IO, "cannot serve HTTP on the socket: %m");
         if (s->watch_fd >= 0)
             close(s->watch_fd);
+        free(s->peek);
         free(s);
         return NULL;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    watch(s, &s->http, info->epoll_fd);
+    s->epoll_fd = info->epoll_fd;
+    watch(s, &s->http, s->epoll_fd);
     watch(s, &s->watch, s->watch_fd);
     ev_timer_init(&s->timer, on_timer, 0., 0.);
     s->timer.data = s;
@@ -554,7 +462,7 @@ server_quiesce(struct server *s)
     struct conn *c;
     TAILQ_FOREACH(c, &s->all, all)
         if (c->ex == NULL)
-            cut(c);
+            conn_cut(c);
     ev_feed_event(s->loop, &s->http, EV_READ);
 }
 
@@ -589,5 +497,6 @@ server_free(struct server *s)
     close(s->watch_fd);
     if (s->options.release != NULL)
         s->options.release(s->options.api);
+    free(s->peek);
     free(s);
 }

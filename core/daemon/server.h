@@ -1,9 +1,11 @@
 /* server.h - HTTP/1.1 on a Unix socket, driven by evald's loop.
  *
- * server.c, request.c and exchange.h are the only files that say MHD_.  Limits that are
- * ours: a request, head and body, must arrive within a deadline from its first byte (a
- * sender that drips bytes is cut off); a body has a largest size (413); idle connections may
- * stay long.  A caller that hangs up while its request is worked on is noticed at once. */
+ * server.c, conn.c and request.c, with exchange.h and server_impl.h, are the only files that
+ * say MHD_.  Limits that are ours: a request's head (head.h: 400, 414, 431, 501, 505) and body
+ * (413); a request must come whole within a deadline from its first byte (408); idle
+ * connections, and readers who do not read, may stay long.  Every refusal has the API's error
+ * body; the connection is closed where what follows cannot be trusted.  A caller that hangs up
+ * while its request is worked on is noticed at once. */
 #ifndef EVALD_SERVER_H
 #define EVALD_SERVER_H
 
@@ -23,8 +25,10 @@ struct server_options {
     size_t max_body;                      /* bytes */
     int request_deadline_ms;              /* 0: 60000 */
     unsigned idle_timeout_s;              /* 0: 3600; of writers and idle connections */
-    unsigned max_connections;             /* 0: 1024, or half of the descriptors; more wait in the
+    unsigned max_connections;             /* 0: 8192, or half of the descriptors; more wait in the
                                            listen queue */
+    unsigned max_connections_per_uid;     /* 0: no limit of its own; those beyond it are told
+                                           503, and closed */
     bool own_socket; /* its name is unlinked when no more connections are taken */
 };
 

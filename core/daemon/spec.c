@@ -33,7 +33,7 @@ schema_property(json_object *schema, const char *name)
 /* params whole: checks the tag, takes out what the host owns, fills in the defaults. */
 static json_object *
 plugin_params(const struct function *fn, const struct plugin *plugin, json_object *params,
-              struct err *err)
+              const char *where, struct err *err)
 {
     const char *tag = json_get_str(params, "type", NULL);
     json_object *tag_schema = schema_property(plugin->params_schema, "type");
@@ -58,7 +58,6 @@ plugin_params(const struct function *fn, const struct plugin *plugin, json_objec
     }
     enum schema_unknown unknown =
         is_reference_provider(fn->provider_id) ? SCHEMA_IGNORE : SCHEMA_REFUSE;
-    CLEANUP_FREE char *where = xasprintf("scoring_params.%s", fn->id);
     json_object *ready = schema_apply(schema, own, unknown, where, err);
     if (ready != NULL) {
         json_object_object_del(ready, "type");
@@ -77,21 +76,46 @@ aggregation_list(json_object *given, json_object *defaults)
                : json_object_new_array();
 }
 
+static int
+not_served(const struct spec_context *cx, const char *id, struct err *err)
+{
+    CLEANUP_JSON json_object *names = catalog_scoring_providers(cx->catalog);
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    size_t n = json_object_array_length(names);
+    text_puts(&t, n > 1 ? "any of the providers: " : n == 1 ? "provider: `" : "any provider");
+    for (size_t i = 0; i < n; i++)
+        text_putf(&t, "%s%s", i > 0 ? ", " : "",
+                  json_object_get_string(json_object_array_get_idx(names, i)));
+    text_puts(&t, n == 1 ? "`" : "");
+    return err_set(err, ERR_INVALID, "Scoring_function `%.80s` not served by %s. Make sure there"
+                   " is an Scoring provider serving this scoring_function.", id, t.ptr);
+}
+
+int
+spec_check_function(const struct spec_context *cx, const struct function *fn, struct err *err)
+{
+    const struct plugin *plugin = plugins_find(cx->plugins, fn->plugin_id, PLUGIN_SCORER, err);
+    if (plugin == NULL)
+        return -1;
+    if (fn->params == NULL)
+        return 0;
+    CLEANUP_JSON json_object *own = plugin_params(fn, plugin, fn->params, "params", err);
+    return own != NULL ? 0 : -1;
+}
+
 static json_object *
 one_function(const struct spec_context *cx, const char *id, json_object *given, struct err *err)
 {
     const struct function *fn = catalog_function(cx->catalog, id);
     if (fn == NULL)
-        return ERR_NULL(err, ERR_INVALID,
-                        "Scoring_function `%s` not served by any of the providers. Make sure"
-                        " there is a Scoring provider serving this scoring_function.",
-                        id);
+        return not_served(cx, id, err), NULL;
     const struct plugin *plugin = plugins_find(cx->plugins, fn->plugin_id, PLUGIN_SCORER, err);
     if (plugin == NULL)
         return err_prefix(err, "scoring function '%s'", id), NULL;
     CLEANUP_JSON json_object *empty = json_object_new_object();
     json_object *params = given ? given : fn->params ? fn->params : empty;
-    json_object *own = plugin_params(fn, plugin, params, err);
+    CLEANUP_FREE char *where = xasprintf("scoring_params.%s", id);
+    json_object *own = plugin_params(fn, plugin, params, where, err);
     if (own == NULL)
         return NULL;
     json_object *o = json_object_new_object();
@@ -199,6 +223,46 @@ make_roles(const struct spec_context *cx, json_object *given, struct err *err)
     return TAKE(usable);
 }
 
+/* Calls fn for each model or role that the params of the functions name. */
+static int
+each_model(const struct spec_context *cx, json_object *functions, schema_model_fn *fn, void *arg,
+           struct err *err)
+{
+    for (size_t i = 0; i < json_object_array_length(functions); i++) {
+        json_object *f = json_object_array_get_idx(functions, i);
+        const struct plugin *plugin =
+            plugins_find(cx->plugins, json_get_str(f, "plugin", ""), PLUGIN_SCORER, NULL);
+        if (plugin == NULL || plugin->params_schema == NULL)
+            continue;
+        if (schema_each_model(plugin->params_schema, json_get(f, "params"), fn, arg) != 0)
+            return err_prefix(err, "scoring function '%s'", json_get_str(f, "id", "")), -1;
+    }
+    return 0;
+}
+
+struct named_models {
+    const struct spec_context *cx;
+    json_object *roles;
+    int most; /* max_in_flight of any */
+    struct err *err;
+};
+
+static int
+check_named(void *arg, const char *name)
+{
+    const struct named_models *m = arg;
+    return json_has(m->roles, name) || need_model(m->cx, name, m->err) != NULL ? 0 : -1;
+}
+
+/* A judge that nobody knows is found before anything is generated for it. */
+static int
+check_named_models(const struct spec_context *cx, json_object *functions, json_object *roles,
+                   struct err *err)
+{
+    struct named_models m = { .cx = cx, .roles = roles, .err = err };
+    return each_model(cx, functions, check_named, &m, err);
+}
+
 /* All models whose adapter can be used: a judge may ask for any of them by id. */
 static json_object *
 make_models(const struct spec_context *cx)
@@ -284,6 +348,14 @@ most_in_flight(const struct spec_context *cx, const char *model, int most)
     return m != NULL && m->max_in_flight > most ? m->max_in_flight : most;
 }
 
+static int
+add_named(void *arg, const char *name)
+{
+    struct named_models *m = arg;
+    m->most = most_in_flight(m->cx, name, m->most);
+    return 0;
+}
+
 /* The window follows the models that the job names: one that is larger than they need makes
  * nothing faster, and a stop wait for more. */
 static int
@@ -298,7 +370,9 @@ make_window(const struct spec_context *cx, json_object *spec)
             most = most_in_flight(cx, json_object_get_string(model), most);
         }
     }
-    int window = most * WINDOW_PER_PLACE;
+    struct named_models m = { .cx = cx, .most = most };
+    each_model(cx, json_get(spec, "functions"), add_named, &m, NULL);
+    int window = m.most * WINDOW_PER_PLACE;
     return window < WINDOW_MIN ? WINDOW_MIN : window;
 }
 
@@ -347,6 +421,8 @@ spec_of_eval(const struct spec_context *cx, json_object *config, json_object *fu
     if (roles == NULL)
         return -1;
     json_add(spec, "roles", roles);
+    if (check_named_models(cx, list, roles, err) < 0)
+        return -1;
     json_add(spec, "functions", json_object_get(list));
     json_add(spec, "dataset", make_dataset(config, metadata));
     if (call)
@@ -360,6 +436,60 @@ spec_of_eval(const struct spec_context *cx, json_object *config, json_object *fu
     json_add_str(spec, "on_error", json_get_str(config, "on_error", call ? "fail" : "record"));
     json_add(spec, "max_error_rate",
              json_new_double(json_get_double(config, "max_error_rate", 1)));
+    add_limits(cx, spec);
+    *ret_spec = TAKE(spec);
+    return 0;
+}
+
+/* The parent's roles whose models are still there, overlaid with what was given. */
+static json_object *
+roles_of_rescore(const struct spec_context *cx, json_object *parents, json_object *given,
+                 struct err *err)
+{
+    CLEANUP_JSON json_object *roles = json_object_new_object();
+    json_object *const sources[] = { parents, given };
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        if (sources[i] == NULL)
+            continue;
+        json_object_object_foreach(sources[i], role, model)
+        {
+            if (i > 0 || need_model(cx, json_object_get_string(model), NULL) != NULL)
+                json_add(roles, role, json_object_get(model));
+        }
+    }
+    return make_roles(cx, roles, err);
+}
+
+int
+spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object *functions,
+                json_object *params, json_object *roles, json_object **ret_spec,
+                struct err *err)
+{
+    CLEANUP_JSON json_object *spec = json_object_new_object();
+    CLEANUP_JSON json_object *list = json_object_new_array();
+    json_object *ids = functions != NULL ? functions : json_get(parent, "functions");
+    for (size_t i = 0; i < json_object_array_length(ids); i++) {
+        json_object *e = json_object_array_get_idx(ids, i);
+        const char *id = functions != NULL ? json_object_get_string(e)
+                                           : json_get_str(e, "id", "");
+        if (add_function(cx, list, id, json_get(params, id), err) < 0)
+            return -1;
+    }
+    json_object *bound = roles_of_rescore(cx, json_get(parent, "roles"), roles, err);
+    if (bound == NULL)
+        return -1;
+    json_add(spec, "candidate", NULL); /* it is not called, so it need not be there any more */
+    json_add_bool(spec, "rescored", true);
+    json_add(spec, "roles", bound);
+    json_add(spec, "functions", json_object_get(list));
+    static const char *const kept[] = { "epochs", "seed" };
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+        json_add(spec, kept[i], json_object_get(json_get(parent, kept[i])));
+    json_object *dataset = NULL; /* a copy: the new job notes its own there */
+    json_object_deep_copy(json_get(parent, "dataset"), &dataset, NULL);
+    json_add(spec, "dataset", dataset);
+    json_add_str(spec, "on_error", "record");
+    json_add(spec, "max_error_rate", json_new_double(1));
     add_limits(cx, spec);
     *ret_spec = TAKE(spec);
     return 0;
@@ -383,6 +513,8 @@ spec_of_scoring(const struct spec_context *cx, json_object *functions, json_obje
         return -1;
     json_add(spec, "candidate", NULL);
     json_add(spec, "roles", roles);
+    if (check_named_models(cx, list, roles, err) < 0)
+        return -1;
     json_add(spec, "functions", json_object_get(list));
     json_add(spec, "dataset", make_dataset(NULL, NULL));
     json_add_int(spec, "epochs", 1);

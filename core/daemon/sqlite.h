@@ -1,4 +1,4 @@
-/* sqlite.h - what store.c, journal.c and journal_read.c share of SQLite: statements that
+/* sqlite.h - what store.c and the files journal*.c share of SQLite: statements that
  * clean up after themselves, and errors with a code.  For those files alone. */
 #ifndef EVALD_SQLITE_H
 #define EVALD_SQLITE_H

@@ -13,8 +13,9 @@
 #include "daemon/sqlite.h"
 #include "daemon/store_impl.h"
 
+#define CATALOG_VERSION 2 /* 1: evald 0.1.0 */
+
 static const char catalog_schema[] =
-    "BEGIN IMMEDIATE;"
     "CREATE TABLE IF NOT EXISTS resource("
     " seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,"
     " owner INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE(kind, id));"
@@ -23,9 +24,18 @@ static const char catalog_schema[] =
     " state TEXT NOT NULL, created_unix_ms INTEGER NOT NULL, started_unix_ms INTEGER NOT NULL,"
     " ended_unix_ms INTEGER NOT NULL, rows_done INTEGER NOT NULL, rows_total INTEGER NOT NULL,"
     " rows_failed INTEGER NOT NULL, error_code TEXT, error TEXT);"
-    "CREATE TABLE IF NOT EXISTS counter(name TEXT PRIMARY KEY, next INTEGER NOT NULL);"
-    "PRAGMA user_version = 1;"
-    "COMMIT;";
+    "CREATE TABLE IF NOT EXISTS counter(name TEXT PRIMARY KEY, next INTEGER NOT NULL);";
+
+/* What tables of version 1 lack; a new catalogue gets it the same way. */
+static const struct {
+    const char *table, *column, *type;
+} added_columns[] = {
+    { "job", "request_key", "TEXT" },
+    { "job", "request_hash", "TEXT" },
+    { "job", "paused", "INTEGER NOT NULL DEFAULT 0" },
+    { "job", "retry", "INTEGER NOT NULL DEFAULT 0" },
+    { "job", "parent", "INTEGER NOT NULL DEFAULT -1" },
+};
 
 /* ---- SQLite ---- */
 
@@ -156,10 +166,39 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
     [STORE_PUT] = "INSERT INTO resource(kind, id, owner, json) VALUES(?1, ?2, ?3, ?4)"
                   " ON CONFLICT(kind, id) DO UPDATE SET owner = ?3, json = ?4",
     [STORE_DELETE] = "DELETE FROM resource WHERE kind = ?1 AND id = ?2",
-    [STORE_JOB_PUT] = "INSERT OR REPLACE INTO job VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+    [STORE_JOB_PUT] = "INSERT OR REPLACE INTO job(id, benchmark, owner, state, created_unix_ms,"
+                      " started_unix_ms, ended_unix_ms, rows_done, rows_total, rows_failed,"
+                      " error_code, error, request_key, request_hash, paused, retry, parent)"
+                      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [STORE_JOB_COUNT] = "INSERT INTO counter VALUES('job', ?1 + 1)"
                         " ON CONFLICT(name) DO UPDATE SET next = max(next, ?1 + 1)",
 };
+
+static bool
+has_column(sqlite3 *db, const char *table, const char *column)
+{
+    return sqlite3_table_column_metadata(db, NULL, table, column, NULL, NULL, NULL, NULL, NULL)
+        == SQLITE_OK;
+}
+
+/* A new catalogue, or one of an older evald brought up to date, in one transaction. */
+static int
+make_catalog(sqlite3 *db, struct err *err)
+{
+    if (sqlite_run(db, "BEGIN IMMEDIATE", err) < 0 || sqlite_run(db, catalog_schema, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_LEN(added_columns); i++) {
+        const char *table = added_columns[i].table, *column = added_columns[i].column;
+        CLEANUP_FREE char *sql = xasprintf("ALTER TABLE %s ADD COLUMN %s %s", table, column,
+                                           added_columns[i].type);
+        if (!has_column(db, table, column) && sqlite_run(db, sql, err) < 0)
+            return -1;
+    }
+    CLEANUP_FREE char *version = xasprintf("PRAGMA user_version = %d", CATALOG_VERSION);
+    if (sqlite_run(db, version, err) < 0)
+        return -1;
+    return sqlite_run(db, "COMMIT", err);
+}
 
 struct store *
 store_open(struct ev_loop *loop, const char *state_dir, struct err *err)
@@ -186,8 +225,8 @@ store_open(struct ev_loop *loop, const char *state_dir, struct err *err)
     }
     CLEANUP_FREE char *db_path = xasprintf("%s/catalog.db", state_dir);
     s->db = sqlite_open(db_path, true, "FULL", err);
-    if (s->db == NULL || sqlite_check_version(s->db, 1, db_path, err) < 0
-        || sqlite_run(s->db, catalog_schema, err) < 0) {
+    if (s->db == NULL || sqlite_check_version(s->db, CATALOG_VERSION, db_path, err) < 0
+        || make_catalog(s->db, err) < 0) {
         store_close(s);
         return NULL;
     }
@@ -326,7 +365,9 @@ job_rows_each(struct store *s, job_row_fn *fn, void *arg, struct err *err)
     CLEANUP_STMT sqlite3_stmt *st = sqlite_prepare(
         s->db,
         "SELECT id, benchmark, owner, state, created_unix_ms, started_unix_ms, ended_unix_ms,"
-        " rows_done, rows_total, rows_failed, error_code, error FROM job ORDER BY id",
+        " rows_done, rows_total, rows_failed, error_code, error, request_key, request_hash,"
+        " paused, retry, parent"
+        " FROM job ORDER BY id",
         err);
     if (st == NULL)
         return -1;
@@ -345,6 +386,11 @@ job_rows_each(struct store *s, job_row_fn *fn, void *arg, struct err *err)
             .rows_failed = sqlite3_column_int64(st, 9),
             .error_code = (const char *)sqlite3_column_text(st, 10),
             .error = (const char *)sqlite3_column_text(st, 11),
+            .request_key = (const char *)sqlite3_column_text(st, 12),
+            .request_hash = (const char *)sqlite3_column_text(st, 13),
+            .paused = sqlite3_column_int(st, 14) != 0,
+            .retry = sqlite3_column_int(st, 15) != 0,
+            .parent = sqlite3_column_int64(st, 16),
         };
         fn(arg, &row);
     }
@@ -365,7 +411,7 @@ job_rows_next_id(struct store *s)
 struct job_put {
     struct store *store;
     struct job_row row;
-    char *strings[4];
+    char *strings[6];
     store_done_fn *done;
     void *arg;
     struct err err;
@@ -389,6 +435,11 @@ job_put_write(struct job_put *p)
         sqlite3_bind_int64(st, 5 + i, numbers[i]);
     sqlite3_bind_text(st, 11, r->error_code, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 12, r->error, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 13, r->request_key, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 14, r->request_hash, -1, SQLITE_STATIC);
+    sqlite3_bind_int(st, 15, r->paused);
+    sqlite3_bind_int(st, 16, r->retry);
+    sqlite3_bind_int64(st, 17, r->parent);
     sqlite3_bind_int64(count, 1, r->id);
     if (sqlite_run(db, "BEGIN", &p->err) < 0)
         return -1;
@@ -426,7 +477,8 @@ job_row_put(struct store *s, const struct job_row *row, store_done_fn *done, voi
     p->store = s;
     p->row = *row;
     const char **members[] = { &p->row.benchmark, &p->row.state, &p->row.error_code,
-                               &p->row.error };
+                               &p->row.error, &p->row.request_key,
+                               &p->row.request_hash };
     for (size_t i = 0; i < ARRAY_LEN(members); i++)
         if (*members[i] != NULL)
             *members[i] = p->strings[i] = xstrdup(*members[i]);

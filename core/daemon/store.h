@@ -1,6 +1,6 @@
 /* store.h - SQLite: the catalogue, and the threads that the jobs' journals use too.
  *
- * store.c, journal.c and journal_read.c, with the headers sqlite.h, store_impl.h and
+ * store.c and the files journal*.c, with the headers sqlite.h, store_impl.h and
  * journal_impl.h that are theirs alone, are the only files that say sqlite3_.
  *
  * catalog.db (WAL, synchronous=FULL) holds what the API acknowledged; jobs/ID.db (WAL,
@@ -10,6 +10,7 @@
 #define EVALD_STORE_H
 
 #include <ev.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -49,6 +50,10 @@ struct job_row {
     uid_t owner;
     int64_t created_unix_ms, started_unix_ms, ended_unix_ms;
     int64_t rows_done, rows_total, rows_failed;
+    const char *request_key, *request_hash; /* of the request that began it; or NULL */
+    bool paused;    /* not to be taken up */
+    bool retry;     /* its errors are to be removed before it goes on */
+    int64_t parent; /* whose generations it scores; -1: it has its own */
 };
 typedef void job_row_fn(void *arg, const struct job_row *row);
 /* At start, before the loop: all jobs in the order of id. */

@@ -33,30 +33,31 @@ static const struct type repetition_penalty = {
 static const struct type stop = { .kind = TYPE_ARRAY, .of = &string, .max_len = 4 };
 
 static const struct type greedy = {
-    .kind = TYPE_OBJECT, .fields = (const struct field[]){ { .name = NULL } },
+    .kind = TYPE_OBJECT, .name = "GreedySamplingStrategy",
+    .fields = (const struct field[]){ { .name = NULL } },
 };
 static const struct type top_p_strategy = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "TopPSamplingStrategy",
     .fields = (const struct field[]){
         { "temperature", &temperature, .otherwise = "null", .nullable = true },
         { "top_p", &top_p, .otherwise = "0.95", .nullable = true },
         { .name = NULL } },
 };
 static const struct type top_k_strategy = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "TopKSamplingStrategy",
     .fields = (const struct field[]){
         { "top_k", &positive, .required = true },
         { .name = NULL } },
 };
 static const struct type strategy = {
-    .kind = TYPE_UNION,
+    .kind = TYPE_UNION, .name = "SamplingStrategy",
     .variants = (const struct variant[]){ { "greedy", &greedy },
                                           { "top_p", &top_p_strategy },
                                           { "top_k", &top_k_strategy },
                                           { NULL, NULL } },
 };
 static const struct type sampling_params = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "SamplingParams",
     .fields = (const struct field[]){
         { "strategy", &strategy, .otherwise = "{\"type\":\"greedy\"}" },
         { "max_tokens", &not_negative, .otherwise = "null", .nullable = true },
@@ -68,26 +69,26 @@ static const struct type sampling_params = {
 /* --------------------------------------------------------------------------------- messages */
 
 static const struct type text_item = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "TextContentItem",
     .fields = (const struct field[]){
         { "text", &string, .required = true },
         { .name = NULL } },
 };
 static const struct type image_item = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "ImageContentItem",
     .fields = (const struct field[]){
         { "image", &any, .required = true },
         { .name = NULL } },
 };
 static const struct type content_item = {
-    .kind = TYPE_UNION,
+    .kind = TYPE_UNION, .name = "InterleavedContentItem",
     .variants = (const struct variant[]){ { "image", &image_item },
                                           { "text", &text_item },
                                           { NULL, NULL } },
 };
 static const struct type content_items = { .kind = TYPE_ARRAY, .of = &content_item };
 static const struct type content = {
-    .kind = TYPE_CHOICE,
+    .kind = TYPE_CHOICE, .name = "InterleavedContent",
     .variants = (const struct variant[]){
         { "str", &string },
         { "tagged-union[ImageContentItem,TextContentItem]", &content_item },
@@ -98,7 +99,7 @@ static const struct type role_system = {
     .kind = TYPE_LITERAL, .words = (const char *const[]){ "system", NULL },
 };
 static const struct type system_message = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "SystemMessage",
     .fields = (const struct field[]){
         { "role", &role_system, .otherwise = "\"system\"" },
         { "content", &content, .required = true },
@@ -108,7 +109,7 @@ static const struct type system_message = {
 /* ------------------------------------------------------------------------------- candidates */
 
 static const struct type model_candidate = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "ModelCandidate",
     .fields = (const struct field[]){
         { "model", &name_not_empty, .required = true },
         { "sampling_params", &sampling_params, .required = true },
@@ -117,7 +118,7 @@ static const struct type model_candidate = {
 };
 
 static const struct type tool_group_with_args = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "AgentToolGroupWithArgs",
     .fields = (const struct field[]){
         { "name", &name, .required = true },
         { "args", &dict, .required = true },
@@ -132,7 +133,7 @@ static const struct type tool_group = {
 static const struct type tool_groups = { .kind = TYPE_ARRAY, .of = &tool_group };
 
 static const struct type tool_parameter = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "ToolParameter",
     .fields = (const struct field[]){
         { "name", &name, .required = true },
         { "parameter_type", &string, .required = true },
@@ -143,7 +144,7 @@ static const struct type tool_parameter = {
 };
 static const struct type tool_parameters = { .kind = TYPE_ARRAY, .of = &tool_parameter };
 static const struct type tool_def = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "ToolDef",
     .fields = (const struct field[]){
         { "name", &name, .required = true },
         { "description", &string, .otherwise = "null", .nullable = true },
@@ -164,7 +165,7 @@ static const struct type system_message_behavior = {
     .kind = TYPE_ENUM, .words = (const char *const[]){ "append", "replace", NULL },
 };
 static const struct type tool_config = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "ToolConfig",
     .fields = (const struct field[]){
         { "tool_choice", &string, .otherwise = "\"auto\"", .nullable = true },
         { "tool_prompt_format", &tool_prompt_format, .otherwise = "null", .nullable = true },
@@ -174,19 +175,19 @@ static const struct type tool_config = {
 };
 
 static const struct type json_schema_format = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "JsonSchemaResponseFormat",
     .fields = (const struct field[]){
         { "json_schema", &dict, .required = true },
         { .name = NULL } },
 };
 static const struct type grammar_format = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "GrammarResponseFormat",
     .fields = (const struct field[]){
         { "bnf", &dict, .required = true },
         { .name = NULL } },
 };
 static const struct type response_format = {
-    .kind = TYPE_UNION,
+    .kind = TYPE_UNION, .name = "ResponseFormat",
     .variants = (const struct variant[]){ { "json_schema", &json_schema_format },
                                           { "grammar", &grammar_format },
                                           { NULL, NULL } },
@@ -219,7 +220,7 @@ check_agent_config(json_object *out, struct errors *errors, const struct loc *at
 }
 
 static const struct type agent_config = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "AgentConfig",
     .check = check_agent_config,
     .fields = (const struct field[]){
         { "sampling_params", &sampling_params,
@@ -242,14 +243,14 @@ static const struct type agent_config = {
         { .name = NULL } },
 };
 static const struct type agent_candidate = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "AgentCandidate",
     .fields = (const struct field[]){
         { "config", &agent_config, .required = true },
         { "adapter", &name_not_empty, .nullable = true },
         { .name = NULL } },
 };
 static const struct type candidate = {
-    .kind = TYPE_UNION,
+    .kind = TYPE_UNION, .name = "EvalCandidate",
     .variants = (const struct variant[]){ { "model", &model_candidate },
                                           { "agent", &agent_candidate },
                                           { NULL, NULL } },
@@ -261,7 +262,7 @@ static const struct type candidate = {
 /* ---------------------------------------------------------------------------------- scoring */
 
 static const struct type aggregation = {
-    .kind = TYPE_ENUM,
+    .kind = TYPE_ENUM, .name = "AggregationFunctionType",
     .words = (const char *const[]){ "average", "weighted_average", "median",
                                     "categorical_count", "accuracy", NULL },
 };
@@ -269,7 +270,7 @@ static const struct type aggregations = { .kind = TYPE_ARRAY, .of = &aggregation
 
 /* Open: a plugin's own schema may declare more members; it decides about them. */
 static const struct type judge_params = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "LLMAsJudgeScoringFnParams",
     .open = true,
     .fields = (const struct field[]){
         { "judge_model", &name, .required = true },
@@ -279,7 +280,7 @@ static const struct type judge_params = {
         { .name = NULL } },
 };
 static const struct type regex_params = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "RegexParserScoringFnParams",
     .open = true,
     .fields = (const struct field[]){
         { "parsing_regexes", &strings, .otherwise = "[]" },
@@ -287,22 +288,22 @@ static const struct type regex_params = {
         { .name = NULL } },
 };
 static const struct type basic_params = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "BasicScoringFnParams",
     .open = true,
     .fields = (const struct field[]){
         { "aggregation_functions", &aggregations, .otherwise = "[]" },
         { .name = NULL } },
 };
-static const struct type scoring_params = {
-    .kind = TYPE_UNION,
+const struct type type_scoring_params = {
+    .kind = TYPE_UNION, .name = "ScoringFnParams",
     .variants = (const struct variant[]){ { "llm_as_judge", &judge_params },
                                           { "regex_parser", &regex_params },
                                           { "basic", &basic_params },
                                           { NULL, NULL } },
 };
-static const struct type params_by_function = { .kind = TYPE_MAP, .of = &scoring_params };
+static const struct type params_by_function = { .kind = TYPE_MAP, .of = &type_scoring_params };
 static const struct type functions_to_score = {
-    .kind = TYPE_MAP, .of = &scoring_params, .nullable_items = true,
+    .kind = TYPE_MAP, .of = &type_scoring_params, .nullable_items = true,
 };
 
 /* ---------------------------------------------------------------------------------- configs */
@@ -319,10 +320,11 @@ static const struct type cache_mode = {
 };
 
 const struct type type_benchmark_config = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "BenchmarkConfig",
     .fields = (const struct field[]){
         { "eval_candidate", &candidate, .required = true },
-        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        /* null is an error in the reference, and yet clients send it */
+        { "scoring_params", &params_by_function, .otherwise = "{}", .nullable = true },
         { "num_examples", &positive, .otherwise = "null", .nullable = true },
         /* extensions: left out when not given */
         { "epochs", &positive, .nullable = true },
@@ -349,7 +351,7 @@ wrap_bare_config(json_object *body)
 }
 
 static const struct type run_eval = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "RunEvalRequest",
     .fields = (const struct field[]){
         { "benchmark_config", &type_benchmark_config, .required = true },
         { .name = NULL } },
@@ -359,7 +361,7 @@ const struct body_type body_run_eval = { .type = &run_eval, .prepare = wrap_bare
 static const char *const raw_input_rows[] = { "/input_rows", NULL };
 
 static const struct type evaluate_rows = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "EvaluateRowsRequest",
     .fields = (const struct field[]){
         { "input_rows", &some_rows, .required = true },
         { "scoring_functions", &some_names, .required = true },
@@ -368,8 +370,18 @@ static const struct type evaluate_rows = {
 };
 const struct body_type body_evaluate_rows = { &evaluate_rows, raw_input_rows, NULL };
 
-static const struct type score = {
+static const struct type rescore = {
     .kind = TYPE_OBJECT,
+    .fields = (const struct field[]){
+        { "scoring_functions", &some_names, .nullable = true },
+        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        { "roles", &model_by_role, .nullable = true },
+        { .name = NULL } },
+};
+const struct body_type body_rescore = { .type = &rescore };
+
+static const struct type score = {
+    .kind = TYPE_OBJECT, .name = "ScoreRequest",
     .fields = (const struct field[]){
         { "input_rows", &rows, .required = true },
         { "scoring_functions", &functions_to_score, .required = true },
@@ -378,7 +390,7 @@ static const struct type score = {
 const struct body_type body_score = { &score, raw_input_rows, NULL };
 
 static const struct type score_batch = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "ScoreBatchRequest",
     .fields = (const struct field[]){
         { "dataset_id", &name, .required = true },
         { "scoring_functions", &functions_to_score, .required = true },
@@ -388,7 +400,7 @@ static const struct type score_batch = {
 const struct body_type body_score_batch = { .type = &score_batch };
 
 static const struct type register_benchmark = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "RegisterBenchmarkRequest",
     .fields = (const struct field[]){
         { "benchmark_id", &name, .required = true },
         { "dataset_id", &name, .required = true },
@@ -403,8 +415,8 @@ const struct body_type body_register_benchmark = { .type = &register_benchmark }
 static const struct type no_fields = {
     .kind = TYPE_OBJECT, .fields = (const struct field[]){ { .name = NULL } },
 };
-static const struct type return_type = {
-    .kind = TYPE_UNION,
+const struct type type_return_type = {
+    .kind = TYPE_UNION, .name = "ParamType",
     .variants = (const struct variant[]){
         { "string", &no_fields }, { "number", &no_fields }, { "boolean", &no_fields },
         { "array", &no_fields }, { "object", &no_fields }, { "json", &no_fields },
@@ -413,46 +425,46 @@ static const struct type return_type = {
         { NULL, NULL } },
 };
 static const struct type register_function = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "RegisterScoringFunctionRequest",
     .fields = (const struct field[]){
         { "scoring_fn_id", &name, .required = true },
         { "description", &string, .required = true },
-        { "return_type", &return_type, .required = true },
+        { "return_type", &type_return_type, .required = true },
         { "provider_scoring_fn_id", &name, .otherwise = "null", .nullable = true },
         { "provider_id", &name, .otherwise = "null", .nullable = true },
-        { "params", &scoring_params, .otherwise = "null", .nullable = true },
+        { "params", &type_scoring_params, .otherwise = "null", .nullable = true },
         { .name = NULL } },
 };
 const struct body_type body_register_function = { .type = &register_function };
 
-static const struct type purpose = {
-    .kind = TYPE_ENUM,
+const struct type type_purpose = {
+    .kind = TYPE_ENUM, .name = "DatasetPurpose",
     .words = (const char *const[]){ "post-training/messages", "eval/question-answer",
                                     "eval/messages-answer", NULL },
 };
 static const struct type uri_source = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "URIDataSource",
     .fields = (const struct field[]){
         { "uri", &name, .required = true },
         { .name = NULL } },
 };
 static const struct type rows_source = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "RowsDataSource",
     .fields = (const struct field[]){
         { "rows", &rows, .required = true },
         { .name = NULL } },
 };
-static const struct type source = {
-    .kind = TYPE_UNION,
+const struct type type_data_source = {
+    .kind = TYPE_UNION, .name = "DataSource",
     .variants = (const struct variant[]){ { "uri", &uri_source },
                                           { "rows", &rows_source },
                                           { NULL, NULL } },
 };
 static const struct type register_dataset = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "RegisterDatasetRequest",
     .fields = (const struct field[]){
-        { "purpose", &purpose, .required = true },
-        { "source", &source, .required = true },
+        { "purpose", &type_purpose, .required = true },
+        { "source", &type_data_source, .required = true },
         { "metadata", &dict, .otherwise = "null", .nullable = true },
         { "dataset_id", &name, .otherwise = "null", .nullable = true },
         { .name = NULL } },
@@ -463,7 +475,7 @@ const struct body_type body_register_dataset = {
 };
 
 static const struct type append_rows = {
-    .kind = TYPE_OBJECT,
+    .kind = TYPE_OBJECT, .name = "AppendRowsRequest",
     .fields = (const struct field[]){
         { "rows", &rows, .required = true },
         { .name = NULL } },
@@ -475,13 +487,14 @@ const struct body_type body_append_rows = {
 /* ---------------------------------------------------------------------------------- queries */
 
 static const struct type limit = { .kind = TYPE_INT, .bounds = BOUND_GE, .ge = -1 };
-static const struct type job_status = {
-    .kind = TYPE_ENUM,
+const struct type type_job_status = {
+    .kind = TYPE_ENUM, .name = "JobStatus",
     .words = (const char *const[]){ "completed", "in_progress", "failed", "scheduled",
                                     "cancelled", NULL },
 };
 static const struct type row_status = {
-    .kind = TYPE_ENUM, .words = (const char *const[]){ "ok", "error", NULL },
+    .kind = TYPE_ENUM,
+    .words = (const char *const[]){ "ok", "error", "truncated", "pending", NULL },
 };
 static const struct type api_filter = {
     .kind = TYPE_LITERAL,
@@ -494,16 +507,22 @@ const struct field query_iterrows[] = {
     { .name = NULL },
 };
 const struct field query_jobs[] = {
-    { "status", &job_status, .nullable = true },
+    { "status", &type_job_status, .nullable = true },
     { "owner", &not_negative, .nullable = true },
+    { "job_id", &name, .nullable = true },
     { "start_index", &not_negative, .otherwise = "0", .nullable = true },
     { "limit", &limit, .otherwise = "-1", .nullable = true },
     { .name = NULL },
 };
 const struct field query_job_rows[] = {
     { "status", &row_status, .nullable = true },
+    { "from", &not_negative, .otherwise = "0", .nullable = true },
     { "start_index", &not_negative, .otherwise = "0", .nullable = true },
     { "limit", &limit, .otherwise = "-1", .nullable = true },
+    { .name = NULL },
+};
+const struct field query_job_events[] = {
+    { "after", &not_negative, .nullable = true },
     { .name = NULL },
 };
 const struct field query_api_filter[] = {

@@ -593,6 +593,8 @@ nothing_there(const struct type *t, json_object *errors)
 json_object *
 validate_body(const struct body_type *type, struct str body, json_object *errors)
 {
+    if (body.len >= 3 && memcmp(body.ptr, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
+        body = (struct str){ body.ptr + 3, body.len - 3 };
     if (trim(body).len == 0)
         return nothing_there(type->type, errors);
 

@@ -52,6 +52,7 @@ enum { BOUND_GT = 1, BOUND_GE = 2, BOUND_LE = 4 };
 
 struct type {
     enum type_kind kind;
+    const char *name; /* of its schema in openapi.json; NULL: it stands where it is used */
     unsigned bounds; /* BOUND_*: which of these count */
     double gt, ge, le;
     size_t min_len, max_len; /* characters of a string, items of an array; max 0: no limit */

@@ -83,12 +83,11 @@ on_secret(struct control *c, struct jval head)
     return 0;
 }
 
-static void
-on_fetch(struct control *c, uint64_t tag)
+static int
+on_fetch(struct control *c, uint64_t tag, struct jval head)
 {
-    link_put(wire_link(c->wire), FRAME_FETCHED, tag,
-             STR("{\"status\":-5,\"size\":0,\"sha256\":null,"
-                 "\"message\":\"fetching is not supported by this version\"}"));
+    int fd = link_take_fd(wire_link(c->wire));
+    return fd < 0 ? -1 : fetch_start(&c->fetches, tag, head, fd);
 }
 
 static int
@@ -109,7 +108,9 @@ on_frame(void *arg, const struct frame *f)
     case FRAME_SECRET:
         return on_secret(c, head);
     case FRAME_FETCH:
-        on_fetch(c, f->tag);
+        return on_fetch(c, f->tag, head);
+    case FRAME_DROP:
+        fetch_drop(&c->fetches, f->tag);
         return 0;
     }
     return -1;
@@ -124,6 +125,7 @@ on_closed(void *arg, const struct err *err)
         c->exit_status = 1;
     }
     wire_free(TAKE(c->wire));
+    c->fetches.wire = NULL;
     c->runners->on_fault = NULL;
     ev_break(c->loop, EVBREAK_ALL);
 }
@@ -159,11 +161,15 @@ control_init(struct control *c, struct wires *wires, int fd)
     c->runners->on_fault = on_runner_fault;
     c->runners->on_fault_arg = c;
     c->wire = wire_new(wires, fd, &ops, c);
+    c->fetches = (struct fetches){
+        .loop = c->loop, .engine = c->endpoints->engine, .wire = c->wire,
+    };
 }
 
 void
 control_fini(struct control *c)
 {
     ev_timer_stop(c->loop, &c->state);
+    fetches_fini(&c->fetches);
     wire_free(TAKE(c->wire));
 }

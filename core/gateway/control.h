@@ -1,8 +1,9 @@
-/* control.h - the link to evald: CONFIG, LINK, SECRET, FETCH in; FETCHED, STATE, LOG out. */
+/* control.h - the link to evald: CONFIG, LINK, SECRET, FETCH, DROP in; FETCHED, STATE, LOG out. */
 #ifndef GATEWAY_CONTROL_H
 #define GATEWAY_CONTROL_H
 
 #include "gateway/endpoint.h"
+#include "gateway/fetch.h"
 #include "gateway/runner.h"
 #include "gateway/wire.h"
 
@@ -10,6 +11,7 @@ struct control {
     struct ev_loop *loop;
     struct endpoints *endpoints;
     struct runners *runners;
+    struct fetches fetches;
     struct wire *wire;
     ev_timer state; /* once a second while something is under way */
     int exit_status; /* of the process, when the loop ends */

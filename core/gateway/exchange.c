@@ -50,6 +50,8 @@ struct exchange {
     /* under way */
     exchange_done_fn *done;
     void *arg;
+    bool (*sink)(void *arg, struct exchange *x, struct str bytes);
+    void *sink_arg;
     unsigned sends;
     bool too_large;
     /* the answer */
@@ -145,6 +147,8 @@ on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct exchange *x = arg;
     n *= size;
+    if (x->sink != NULL) /* 0 is an error to libcurl, and it never gives 0 bytes */
+        return x->sink(x->sink_arg, x, (struct str){ p, n }) ? n : 0;
     if (n > EXCHANGE_BODY_MAX - x->body.len) {
         x->too_large = true;
         return 0; /* an error to libcurl */
@@ -354,6 +358,19 @@ set_up(struct exchange *x, const struct exchange_order *o)
     }
 }
 
+static void
+set_sink(struct exchange *x, const struct exchange_order *o)
+{
+    x->sink = o->sink;
+    x->sink_arg = o->sink_arg;
+    if (o->sink == NULL)
+        return;
+    curl_easy_setopt(x->easy, CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl can undo */
+    curl_easy_setopt(x->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)0); /* the sink counts */
+    curl_easy_setopt(x->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(x->easy, CURLOPT_LOW_SPEED_TIME, o->stall_s);
+}
+
 struct exchange *
 exchange_start(struct engine *e, const struct exchange_order *o, exchange_done_fn *done,
                void *arg)
@@ -365,6 +382,7 @@ exchange_start(struct engine *e, const struct exchange_order *o, exchange_done_f
         x = exchange_new(e, o->site);
     o->site->n_busy++;
     set_up(x, o);
+    set_sink(x, o);
     x->done = done;
     x->arg = arg;
     x->sends = 0;
@@ -449,6 +467,10 @@ judge(struct exchange *x, CURLcode rc, const char **ret_reason)
         return EXCHANGE_BROKEN;
     case CURLE_FILESIZE_EXCEEDED:
         x->too_large = true;
+        break;
+    case CURLE_WRITE_ERROR:
+        if (x->sink != NULL)
+            return EXCHANGE_USELESS; /* and the sink knows why */
         break;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:

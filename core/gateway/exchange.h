@@ -37,6 +37,12 @@ struct exchange_order {
     const char *method, *path;
     struct str body;         /* these three are borrowed until the end */
     long timeout_ms;
+    /* Of an answer too large to be held; not to be mixed with others at one site.  The body,
+     * its content coding undone, goes to sink as it arrives; false ends the exchange as
+     * useless.  NULL: exchange_body() has it. */
+    bool (*sink)(void *arg, struct exchange *x, struct str bytes);
+    void *sink_arg;
+    long stall_s;            /* with sink: no byte for so long ends it as EXCHANGE_TIMEOUT */
 };
 
 enum exchange_end {

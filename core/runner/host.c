@@ -314,11 +314,7 @@ put_number(struct text *t, const struct evald_value *v)
     size_t at;
     if (jtext_check(digits, &n, &at, NULL) < 0 || n.kind != J_NUMBER)
         return false;
-    char c = n.raw.ptr[n.raw.ptr[0] == '-'];
-    if (c == 'N' || c == 'I') /* NaN and infinities cannot be told apart in an answer */
-        text_puts(t, "null");
-    else
-        text_put_str(t, n.raw);
+    jtext_put_finite(t, n); /* NaN and infinities cannot be told apart in an answer */
     return true;
 }
 
@@ -374,7 +370,7 @@ do_field(struct evald_call *base, struct evald_str name, const struct evald_valu
         jtext_put_string(t, str_of(v->str));
         break;
     default:
-        jtext_put_compact(t, raw);
+        jtext_put_finite(t, raw);
     }
     if (!good || t->len > FIELDS_MAX) {
         t->len = was;

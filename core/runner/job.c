@@ -165,6 +165,22 @@ parse_functions(struct job *j, json_object *o, struct err *err)
     return 0;
 }
 
+/* The entry of a source, whose id is its plugin's and its endpoint's. */
+static int
+parse_source(struct job *j, json_object *o, struct err *err)
+{
+    json_object *s = json_get(o, "source");
+    if (strcmp(json_get_str(o, "mode", "job"), "source") != 0)
+        return 0;
+    j->source_id = dup_str(s, "id");
+    j->source_uri = dup_str(s, "uri");
+    j->source_params = dup_object(s, "params");
+    j->source.endpoint = json_get_bool(s, "endpoint", false);
+    if (j->source_id == NULL || j->source_uri == NULL || j->source_params == NULL)
+        return err_set(err, ERR_PROTO, "JOB: a source without id, uri or params");
+    return 0;
+}
+
 struct job *
 job_parse(struct str head, struct err *err)
 {
@@ -187,6 +203,7 @@ job_parse(struct str head, struct err *err)
     j->seed = (uint64_t)json_get_int(o, "seed", 0);
     j->fail = strcmp(json_get_str(o, "on_error", "record"), "fail") == 0;
     j->resume = json_get_bool(o, "resume", false);
+    j->rescored = json_get_bool(o, "rescored", false);
     j->window = small(o, "window", 64, 1, 1u << 16);
     int64_t bytes = json_get_int(o, "window_bytes", 64 << 20);
     j->window_bytes = bytes < 1 ? 1 : (size_t)bytes;
@@ -200,7 +217,8 @@ job_parse(struct str head, struct err *err)
         j->suspects[j->n_suspects++] =
             (uint64_t)json_object_get_int64(json_object_array_get_idx(suspects, i));
     if (parse_files(j, o, err) < 0 || parse_models(j, o, err) < 0
-        || parse_candidate(j, o, err) < 0 || parse_functions(j, o, err) < 0) {
+        || parse_candidate(j, o, err) < 0 || parse_functions(j, o, err) < 0
+        || parse_source(j, o, err) < 0) {
         for (size_t i = 0; i < j->n_files; i++)
             j->files[i].fd = -1;
         job_free(j);
@@ -242,6 +260,9 @@ job_free(struct job *j)
     free(j->suspects);
     free(j->candidate_type);
     mem_cleanup_close(&j->data_fd);
+    free(j->source_id);
+    free(j->source_uri);
+    free(j->source_params);
     free(j->candidate_map);
     free(j->wanted);
     free(j->id);
@@ -283,7 +304,8 @@ find(const struct load *l, const char *id, uint32_t kind, struct err *err)
         return ERR_NULL(err, ERR_PLUGIN, "plugin '%s' is not loaded", id);
     if (p->desc.kind != kind)
         return ERR_NULL(err, ERR_PLUGIN, "plugin '%s' is no %s", id,
-                        kind == EVALD_SCORER ? "scorer" : "model adapter");
+                        kind == EVALD_SCORER ? "scorer"
+                        : kind == EVALD_MODEL ? "model adapter" : "source");
     return p;
 }
 
@@ -338,6 +360,8 @@ job_bind(struct job *j, struct load *l, struct err *err)
                        j->candidate_type);
     if (choose(j, l, err) < 0)
         return -1;
+    if (j->source_id != NULL)
+        return (j->source.plugin = find(l, j->source_id, EVALD_SOURCE, err)) != NULL ? 0 : -1;
     for (size_t i = 0; i < j->n_models; i++) {
         struct job_model *m = &j->models[i];
         if ((m->in.plugin = find(l, m->adapter, EVALD_MODEL, err)) == NULL)
@@ -366,6 +390,12 @@ int
 job_open(struct job *j, struct call *c, const char **ret_what, const char **ret_plugin,
          struct err *err)
 {
+    if (j->source_id != NULL) {
+        *ret_plugin = j->source_id;
+        if (host_open(c, &j->source, j->source.plugin, j->source_id, str_z(j->source_params),
+                      err) < 0)
+            return -1;
+    }
     for (size_t i = 0; i < j->n_models; i++) {
         struct job_model *m = &j->models[i];
         *ret_what = m->id;
@@ -391,6 +421,7 @@ job_open(struct job *j, struct call *c, const char **ret_what, const char **ret_
 void
 job_close(struct job *j)
 {
+    host_close(&j->source);
     for (size_t i = 0; i < j->n_models; i++)
         host_close(&j->models[i].in);
     for (size_t i = 0; i < j->n_functions; i++)

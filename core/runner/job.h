@@ -43,6 +43,9 @@ struct job {
     int data_fd;
     const _Atomic bool *stop; /* becomes true: long work on the data set is of no use */
 
+    char *source_id, *source_uri, *source_params; /* mode "source"; else NULL */
+    struct instance source;
+
     uint32_t epochs;
     uint64_t seed;
     bool fail;         /* on_error */
@@ -61,6 +64,7 @@ struct job {
     uint32_t window, max_attempts, plugin_timeout_ms, ask_timeout_ms;
     size_t window_bytes;
     bool resume;
+    bool rescored;      /* generations are another job's; there is no candidate */
     uint64_t *suspects; /* units to be run alone, ascending */
     size_t n_suspects;
     char **quarantine;

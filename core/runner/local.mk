@@ -16,12 +16,13 @@ noinst_LIBRARIES += %D%/librunner.a
 	%D%/num.c %D%/num.h \
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/probe.c %D%/probe.h \
-	%D%/pystr.c %D%/pystr.h %D%/unprintable.h \
+	%D%/pystr.c %D%/pystr.h \
 	%D%/quantile.c %D%/quantile.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/row.c %D%/row.h \
 	%D%/runner.c %D%/runner.h \
 	%D%/sandbox.c %D%/sandbox.h \
+	%D%/source.c %D%/source.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/task.c %D%/task.h \
 	%D%/watch.c %D%/watch.h \

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/unprintable.h"
 #include "runner/num.h"
 #include "runner/pystr.h"
-#include "runner/unprintable.h"
 
 #define UNIQUE_MAX 1000 /* members of an object that are looked at for duplicates */
 

@@ -178,9 +178,10 @@ name_row(struct row *r, struct str message)
 static struct str
 blame_text(struct row *r, const struct failure *f, const char *function)
 {
-    if (strcmp(f->stage, "dataset") == 0)
-        return f->message;
-    if (strcmp(f->code, "bad_row") == 0 || strcmp(f->code, "config") == 0)
+    bool config = strcmp(f->code, "config") == 0;
+    if (strcmp(f->stage, "dataset") == 0 || (config && strcmp(f->stage, "scorer") == 0))
+        return f->message; /* params of a scorer are wrong for every row */
+    if (config || strcmp(f->code, "bad_row") == 0)
         return name_row(r, f->message);
     CLEANUP_TEXT struct text t = TEXT_INIT;
     text_puts(&t, f->stage);
@@ -243,7 +244,7 @@ say_generation(struct row *r, struct jval answer, const struct failure *f, bool 
         text_puts(t, "null,\"error\":");
         put_failure(t, f);
     } else {
-        jtext_put_compact(t, answer);
+        jtext_put_finite(t, answer);
     }
     put_epoch(r, t);
     if (ret_json != NULL)
@@ -535,7 +536,7 @@ fail_generation(struct row *r, const struct failure *f, const struct task_usage 
     if (strcmp(f->code, "config") == 0)
         return;
     put_failure(&error, f);
-    if (j->has_candidate && !feed_has_phase(r->unit.partial, 0))
+    if ((j->has_candidate || j->rescored) && !feed_has_phase(r->unit.partial, 0))
         say_generation(r, (struct jval){ J_NULL, STR("null") }, f, false, usage, NULL);
     else
         put_error_record(r, f, -1);
@@ -674,6 +675,10 @@ row_begin(struct row *r, struct row_hands *h)
         fail_generation(r, &f, NULL);
     } else if (feed_has_phase(r->unit.partial, 0)) {
         resume(r);
+    } else if (j->rescored) {
+        struct failure f = { "candidate", "missing", STR("the job that is rescored ended "
+                             "before it had a generation of this row"), 0 };
+        fail_generation(r, &f, NULL);
     } else if (j->has_candidate) {
         begin_candidate(r);
     } else {

@@ -21,6 +21,7 @@
 #include "runner/pipeline.h"
 #include "runner/runner.h"
 #include "runner/sandbox.h"
+#include "runner/source.h"
 #include "runner/watch.h"
 
 #define PROGRESS_NS  INT64_C(200000000)
@@ -33,6 +34,7 @@ struct runner {
     struct asks *asks;
     struct pipeline *pipeline;
     struct scored *scored;
+    struct source *source; /* of mode "source"; NULL: events are the pipeline's */
     int event_fd;
     atomic_bool woken;
     atomic_bool stop; /* a STOP came for the job */
@@ -216,7 +218,10 @@ run_job(struct runner *r, struct job *j, struct call *c)
             e.plugin = plugin;
             text_puts(&why, err.text);
         } else {
-            run_open_job(r, j, c, &e, hash, &why);
+            if (j->source_id != NULL)
+                source_run(r->source, j, c, &e, &why);
+            else
+                run_open_job(r, j, c, &e, hash, &why);
             job_close(j);
         }
     }
@@ -277,10 +282,12 @@ on_job(struct runner *r, struct str head)
     for (size_t i = 0; i < j->n_files; i++)
         if (j->files[i].fd >= 0)
             j->files[i].fd = wire_take_fd(r->wire);
-    j->data_fd = wire_take_fd(r->wire);
+    bool source = j->source_id != NULL;
+    if (!source)
+        j->data_fd = wire_take_fd(r->wire);
     CLEANUP_CLOSE int page = wire_take_fd(r->wire);
     int gateway = wire_take_fd(r->wire);
-    if (j->data_fd < 0 || page < 0) {
+    if ((j->data_fd < 0 && !source) || page < 0) {
         mem_cleanup_close(&gateway);
         job_free(j);
         return bad_frame("JOB without its descriptors");
@@ -295,6 +302,8 @@ on_job(struct runner *r, struct str head)
     }
     if (gateway >= 0) /* with the first JOB of the process */
         asks_attach(r->asks, gateway);
+    if (source) /* the only job of its runner */
+        r->source = source_new(r->wire, r->asks);
     pipeline_rearm(r->pipeline);
     asks_rearm(r->asks);
     scored_rearm(r->scored);
@@ -350,11 +359,13 @@ on_stop(struct runner *r, struct str head)
         return 0;
     }
     bool park = jtext_spells(v[0].raw, STR("park")) && grace > 0;
+    /* those that wait go first: none is to take the place of one that is dropped */
+    asks_park(r->asks);
     pipeline_stop(r->pipeline, !park);
     atomic_store(&r->stop, true); /* the pipeline knows already why its rows end */
     scored_stop(r->scored);
-    if (park)
-        asks_park(r->asks);
+    if (r->source != NULL)
+        source_stop(r->source);
     if (park)
         r->park_at_ns = time_mono_ns() + (grace < 3600000 ? grace : 3600000) * 1000000;
     return 0;
@@ -455,6 +466,15 @@ wait_for(struct runner *r, struct pollfd fds[3], int64_t until)
     return poll(fds, 3, ms);
 }
 
+static void
+post(struct runner *r, struct ask_event *events)
+{
+    if (r->source != NULL)
+        source_post(r->source, events);
+    else
+        pipeline_post(r->pipeline, events);
+}
+
 /* One round; false when the process is done. */
 static bool
 round_trip(struct runner *r)
@@ -464,7 +484,7 @@ round_trip(struct runner *r)
     struct err err = { 0 };
     int64_t until = tick(r, &end);
     if (events != NULL) {
-        pipeline_post(r->pipeline, events);
+        post(r, events);
         return true;
     }
     if (wait_for(r, fds, until) < 0)
@@ -480,11 +500,13 @@ round_trip(struct runner *r)
         if (asks_read(r->asks, &end, &err) < 0)
             log_warning("the link to the gateway is over: %s", err.text);
         if (events != NULL)
-            pipeline_post(r->pipeline, events);
+            post(r, events);
     }
     if (fds[0].revents & POLLOUT)
         wire_write(r->wire);
     pipeline_written(r->pipeline); /* whoever wrote it */
+    if (r->source != NULL)
+        source_written(r->source);
     if (fds[0].revents & ~POLLOUT) {
         int rc = wire_read(r->wire, on_frame, r, &err);
         if (rc < 0 && err.code != ERR_NONE)
@@ -554,6 +576,7 @@ runner_main(const struct runner_opts *o)
     pthread_join(thread, NULL);
     pipeline_free(r.pipeline);
     scored_free(r.scored);
+    source_free(r.source);
     asks_free(r.asks);
     wire_free(r.wire);
     load_fini(&r.load);

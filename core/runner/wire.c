@@ -320,6 +320,18 @@ wire_aggregate(struct wire *w, size_t function, struct str results, struct str s
 }
 
 void
+wire_rows(struct wire *w, int64_t n, struct str lines)
+{
+    struct link *l = lock(w);
+    link_begin(l, FRAME_ROWS, 0);
+    text_putf(link_part_begin(l), "{\"rows\":%lld}", (long long)n);
+    link_part_end(l);
+    link_part(l, lines);
+    link_end(l);
+    unlock(w);
+}
+
+void
 wire_log(struct wire *w, int level, const char *plugin, struct str text)
 {
     CLEANUP_TEXT struct text t = TEXT_INIT;

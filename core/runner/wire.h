@@ -57,6 +57,7 @@ void wire_next_scored(struct wire *w, size_t function, uint64_t from);
 void wire_ready(struct wire *w, const char *job);
 void wire_progress(struct wire *w, int64_t done, int64_t total, size_t in_flight);
 void wire_aggregate(struct wire *w, size_t function, struct str results, struct str statistics);
+void wire_rows(struct wire *w, int64_t n, struct str lines);
 void wire_log(struct wire *w, int level, const char *plugin, struct str text);
 
 /* The end of a job; strings NULL where they do not apply. */

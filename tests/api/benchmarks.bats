@@ -56,6 +56,12 @@ at=/v1alpha/eval/benchmarks
     answers 200 "$(benchmark c)" GET $at/c
 }
 
+@test "numbers of metadata come back as Python prints them; what JSON has not is null" {
+    posts 200 null $at "$(body n ',"metadata":{"i":3,"f":3.0,"big":123456789012345678901234567890,"e":[1e16,1e15,0.0001,0.00001,5e-324,-0.0,2.50],"none":[NaN,-Infinity,1e999],"a":1,"a":2}')"
+    says 200 '"metadata":{"i":3,"f":3.0,"big":123456789012345678901234567890,"e":[1e+16,1000000000000000.0,0.0001,1e-05,5e-324,-0.0,2.5],"none":[null,null,null],"a":2}}' \
+        GET $at/n
+}
+
 @test "v1alpha: the same again is fine, something else is a 400 and changes nothing" {
     posts 200 null $at "$(body b)"
     posts 200 null $at "$(body b)"

@@ -136,16 +136,22 @@ nested() {
     [ "$(http_status)" = 400 ]
 }
 
+@test "a byte order mark before a body is none of it" {
+    posts 200 null $at "$(printf '\xef\xbb\xbf{"benchmark_id":"marked","dataset_id":"d","scoring_functions":[]}' | body)"
+    says 200 '"identifier":"marked"' GET $at/marked
+}
+
 @test "of duplicate keys the last counts" {
     posts 200 null $at '{"benchmark_id":"first","benchmark_id":"second","dataset_id":"d","scoring_functions":[]}'
     answers 400 "$(error_body "Invalid value: Benchmark 'first' not found")" GET $at/first
 }
 
-@test "the content type may be absent or any JSON; as anything else the body does not count" {
+@test "the content type may be absent, any JSON, or anything else" {
     good='{"benchmark_id":"t","dataset_id":"d","scoring_functions":[]}'
     answers 200 null POST $at -H 'Content-Type: application/json; charset=utf-8' --data-binary "$good"
     answers 200 null POST $at -H 'Content-Type: application/vnd.x+json' --data-binary "$good"
     answers 200 null POST $at -H 'Content-Type:' --data-binary "$good"
+    answers 200 null POST $at -H 'Content-Type: text/plain' --data-binary "$good"
 }
 
 @test "a BenchmarkConfig: what is missing" {
@@ -170,7 +176,7 @@ sampling() {
     wrong "$(with '"num_examples":1.5')" $in.num_examples 'Input should be a valid integer, got a number with a fractional part' int_from_float
     wrong "$(with '"num_examples":[]')" $in.num_examples 'Input should be a valid integer' int_type
     wrong "$(with '"num_examples":0')" $in.num_examples 'Input should be greater than or equal to 1' greater_than_equal
-    wrong "$(with '"scoring_params":null')" $in.scoring_params 'Input should be a valid dictionary' dict_type
+    wrong "$(with '"scoring_params":[]')" $in.scoring_params 'Input should be a valid dictionary' dict_type
     wrong "$(with '"on_error":"ignore"')" $in.on_error "Input should be 'fail' or 'record'" enum
     wrong "$(with '"epochs":0')" $in.epochs 'Input should be greater than or equal to 1' greater_than_equal
     wrong "$(with '"max_error_rate":2')" $in.max_error_rate 'Input should be less than or equal to 1' less_than_equal

@@ -5,7 +5,7 @@ setup_file() {
     export EVALD_DIR=$BATS_FILE_TMPDIR
     printf '%s\n' '{"match":"Norway","reply":"Oslo"}' '{"match":"Peru","reply":"It is Lima"}' \
         '{"match":"2+2=","reply":"4"}' >"$EVALD_DIR/replies"
-    start_server capitals --reply-map "$EVALD_DIR/replies"
+    start_server capitals --reply-map "$EVALD_DIR/replies" --record "$EVALD_DIR/record"
     local capitals=$SERVER_URL
     start_server hang --fail-rate 1 --fail-mode hang
     start_evald "$(models "$(model echo/oracle "$capitals")" "$(model hang "$SERVER_URL")") limits = { max_runners = 2; run_eval_wait_ms = 20000; };"
@@ -199,7 +199,7 @@ run_four() {
 @test "lists of jobs, with filters and pages" {
     uid=$(id -u)
     got=$(evald_get '/v1alpha/eval/jobs?limit=1')
-    [[ $got =~ ^\{\"data\":\[\{\"job_id\":\"0\",\"benchmark_id\":\"cap-bench\",\"status\":\"completed\",\"owner\":$uid,\"created_at\":[0-9]+,\"started_at\":[0-9]+,\"ended_at\":[0-9]+,\"rows_done\":2,\"rows_total\":2,\"rows_failed\":0,\"error\":null\}\],\"has_more\":true\}$ ]] ||
+    [[ $got =~ ^\{\"data\":\[\{\"job_id\":\"0\",\"benchmark_id\":\"cap-bench\",\"status\":\"completed\",\"owner\":$uid,\"created_at\":[0-9]+,\"started_at\":[0-9]+,\"ended_at\":[0-9]+,\"rows_done\":2,\"rows_total\":2,\"rows_failed\":0,\"error\":null,\"paused\":false,\"parent_job_id\":null\}\],\"has_more\":true\}$ ]] ||
         { echo "$got" >&2; return 1; }
     says 200 '{"data":[{"job_id":"1",' GET '/v1alpha/eval/jobs?start_index=1&limit=1'
     answers 200 '{"data":[],"has_more":false}' GET '/v1alpha/eval/jobs?start_index=9999'
@@ -298,6 +298,49 @@ call() {
 @test "evaluate_rows: the generation wins over a column of the row" {
     posts 200 '{"generations":[{"generated_answer":"x"}],"scores":{"basic::equality":{"score_rows":[{"score":1.0}],"aggregated_results":{"accuracy":{"accuracy":1.0,"num_correct":1.0,"num_total":1}}}}}' \
         $four/evaluations "$(call '[{"expected_answer":"x","generated_answer":"y"}]' '["basic::equality"]')" -H 'Evald-Extensions: off'
+}
+
+# asks ROWS [SAMPLING]: the rows are asked of a real server; sent has what it was asked.
+asks() {
+    watch_sent "$EVALD_DIR/record"
+    post_says 200 '"generations":[' $four/evaluations "{\"input_rows\":$1,\"scoring_functions\":[\"basic::equality\"],\"benchmark_config\":{\"eval_candidate\":{\"type\":\"model\",\"model\":\"echo/oracle\",\"sampling_params\":${2:-{\}}}}}"
+}
+
+@test "evaluate_rows: the messages may be text, or the array itself, and may be none" {
+    for messages in '"[{\"role\":\"user\",\"content\":\"q\"}]"' '[{"role":"user","content":"q"}]'; do
+        asks "[{\"expected_answer\":\"x\",\"chat_completion_input\":$messages}]"
+        [ "$(sent .messages)" = '[{"role":"user","content":"q"}]' ]
+    done
+    watch_sent "$EVALD_DIR/record"
+    post_says 502 'row 0: candidate: ' $four/evaluations \
+        "$(call '[{"expected_answer":"x","chat_completion_input":"[]"}]' '["basic::equality"]' '' echo/oracle)" # the server wants some
+    [ "$(sent .messages)" = '[]' ]
+}
+
+@test "evaluate_rows: completion_input wins over chat_completion_input, and has no place for a system message" {
+    asks '[{"expected_answer":"x","completion_input":"\"p\"","chat_completion_input":"[{\"role\":\"user\",\"content\":\"q\"}]"}]'
+    [ "$(sent '[.prompt, .messages]')" = '["p",null]' ]
+}
+
+@test "evaluate_rows: content that is no text, and what a message of a tool has, is passed on" {
+    asks '[{"expected_answer":"x","chat_completion_input":[{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"data:,"}}]},{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"1","content":"r"}]}]'
+    [ "$(sent '[.messages[] | keys_unsorted]')" = '[["role","content"],["role","content","tool_calls"],["role","tool_call_id","content"]]' ]
+    [ "$(sent '.messages[0].content[1].type')" = '"image_url"' ]
+}
+
+@test "evaluate_rows: without a limit of tokens, or with 0, the server's own counts; greedy is temperature 0" {
+    row='[{"expected_answer":"x","completion_input":"\"p\""}]'
+    for sampling in '{}' '{"max_tokens":0}' '{"max_tokens":null,"strategy":{"type":"greedy"},"repetition_penalty":null}'; do
+        asks "$row" "$sampling"
+        [ "$(sent '[.max_tokens, .temperature]')" = '[null,0]' ]
+    done
+    asks "$row" '{"strategy":{"type":"top_p","temperature":null},"max_tokens":"7"}'
+    [ "$(sent '[.max_tokens, .temperature, .top_p]')" = '[7,null,0.95]' ]
+}
+
+@test "evaluate_rows: an answer that JSON has no number for is null" {
+    post_says 200 '"generations":[{"generated_answer":null},{"generated_answer":{"a":[null,1.5]}}]' $four/evaluations \
+        "$(call '[{"expected_answer":NaN},{"expected_answer":{"a":[-Infinity,1.5]}}]' '["basic::equality"]')"
 }
 
 @test "evaluate_rows: no rows, or no functions, is a 400" {

@@ -82,6 +82,15 @@ iterates_not() {
     iterates "file://localhost$ROOT/rows%20one.jsonl" "$rows"
 }
 
+@test "numbers that JSON has not are null, all others stay as they are" {
+    printf '{"a": NaN,"b":[-Infinity,1e999],"c":1E5,"d":123456789012345678901234567890}\n' >"$ROOT/nan.jsonl"
+    rows='{"a":null,"b":[null,null],"c":1E5,"d":123456789012345678901234567890}'
+    iterates "$ROOT/nan.jsonl" "$rows"
+    put_rows nan <"$ROOT/nan.jsonl"
+    answers 200 "{\"data\":[$rows],\"has_more\":false,\"url\":null}" GET /v1beta/datasetio/iterrows/nan
+    says 200 "\"rows\":[$rows]" GET /v1beta/datasets/nan
+}
+
 @test "a JSON array of objects" {
     printf '[{"a": 1},\n {"a": [2]}]' >"$ROOT/rows.json"
     iterates "$ROOT/rows.json" '{"a":1},{"a":[2]}'
@@ -111,12 +120,34 @@ iterates_not() {
     iterates_not 'data:image/png;base64,AAAA' 'Unsupported file type'
 }
 
+@test "what is wrong with an array or a data URL is a 400, and there is no job" {
+    printf '[{},3]' >"$ROOT/mixed.json"
+    for uri in "$ROOT/mixed.json" data:application/json,3 'data:text/csv;base64,*' data:image/png,x; do
+        put_uri bad "$uri"
+        put_benchmark bad bad basic::equality
+        page=$(evald_get /v1beta/datasetio/iterrows/bad)
+        [ "$(http_status)" = 400 ]
+        posts 400 "$page" /v1alpha/eval/benchmarks/bad/jobs "{\"benchmark_config\":$(config baseline::oracle)}"
+        answers 200 '{"data":[],"has_more":false}' GET /v1alpha/eval/benchmarks/bad/jobs
+        answers 204 "" DELETE /v1beta/datasets/bad
+        answers 204 "" DELETE /v1alpha/eval/benchmarks/bad
+    done
+}
+
+@test "a data set that changes between two pages is read anew" {
+    printf 'a\n1\n2\n' >"$ROOT/fresh.csv"
+    put_uri fresh "$ROOT/fresh.csv"
+    answers 200 '{"data":[{"a":1}],"has_more":true,"url":null}' GET '/v1beta/datasetio/iterrows/fresh?limit=1'
+    printf 'b\nx\n' >"$ROOT/fresh.csv"
+    answers 200 '{"data":[{"b":"x"}],"has_more":false,"url":null}' GET '/v1beta/datasetio/iterrows/fresh?limit=1'
+}
+
 @test "kinds of files that nobody reads are refused by name" {
     for name in x.xlsx x.parquet x.CSV x.csv?y=1 x; do
         iterates_not "/srv/$name" 'Invalid value: Unsupported file type: /srv/'
     done
     put_uri web http://example.invalid/x.csv
-    answers 501 "$(error_body 'Not implemented: http://example.invalid/x.csv: remote data sets are not supported by this version of evald')" \
+    answers 400 "$(error_body 'Invalid value: http://example.invalid/x.csv: nothing is fetched from http://example.invalid:80: evald.conf does not name it in dataset.hosts')" \
         GET /v1beta/datasetio/iterrows/web
 }
 

@@ -86,3 +86,60 @@ scores() {
     posts 400 "$(invalid body.scoring_functions 'Input should be a valid dictionary' dict_type)" /v1/scoring/score \
         '{"input_rows":[],"scoring_functions":["basic::equality"]}'
 }
+
+# ---- score-batch
+
+batch=/v1/scoring/score-batch
+
+# batches WANTED DATASET FUNCTIONS: exactly these results, without extensions.
+batches() {
+    posts 200 "{\"dataset_id\":\"$2\",\"results\":$1}" $batch "{\"dataset_id\":\"$2\",\"scoring_functions\":$3}" -H 'Evald-Extensions: off'
+}
+
+@test "D15: score-batch scores all rows of a data set, and says which" {
+    answer_rows A B A | put_rows letters
+    batches '{"basic::subset_of":{"score_rows":[{"score":1.0},{"score":0.0},{"score":1.0}],"aggregated_results":{"accuracy":{"accuracy":0.6666666666666666,"num_correct":2.0,"num_total":3}}},"basic::equality":{"score_rows":[{"score":1.0},{"score":0.0},{"score":1.0}],"aggregated_results":{}}}' \
+        letters '{"basic::subset_of":null,"basic::equality":{"type":"basic"}}'
+    post_says 200 '},"statistics":{"basic::equality":{"n_total":3,"n_scored":3,' $batch \
+        '{"dataset_id":"letters","scoring_functions":{"basic::equality":null}}'
+}
+
+@test "score-batch reads files as well, CSV among them" {
+    put_uri file "data:text/csv,expected_answer,generated_answer%0AA,A%0A7,7%0A"
+    batches '{"basic::equality":{"score_rows":[{"score":1.0},{"score":1.0}],"aggregated_results":{"accuracy":{"accuracy":1.0,"num_correct":2.0,"num_total":2}}}}' \
+        file '{"basic::equality":null}'
+}
+
+@test "score-batch of no rows, and of no functions" {
+    put_rows empty </dev/null
+    batches '{"basic::equality":{"score_rows":[],"aggregated_results":{"accuracy":{"accuracy":null,"num_correct":0,"num_total":0}}}}' \
+        empty '{"basic::equality":null}'
+    batches '{}' empty '{}'
+}
+
+@test "D15: save_results_dataset is refused before anything else is looked at" {
+    posts 501 "$(error_body 'Not implemented: Save results dataset not implemented yet')" $batch \
+        '{"dataset_id":"nope","scoring_functions":{"nope":null},"save_results_dataset":true}'
+}
+
+@test "score-batch has score's errors" {
+    posts 400 "$(error_body 'Invalid value: Dataset `nope` not served by provider: `localfs`. Make sure there is an DatasetIO provider serving this dataset.')" \
+        $batch '{"dataset_id":"nope","scoring_functions":{"basic::equality":null}}'
+    printf '{"expected_answer":"x"}\n' | put_rows ragged
+    posts 400 "$(error_body "Invalid value: row 0: missing column 'generated_answer'" bad_row)" $batch \
+        '{"dataset_id":"ragged","scoring_functions":{"basic::equality":null}}'
+    post_says 400 'Scoring_function `nope` not served by' $batch '{"dataset_id":"ragged","scoring_functions":{"nope":null}}'
+}
+
+@test "score-batch of many rows keeps their order" {
+    local i n=30000 got
+    for ((i = 0; i < n; i++)); do
+        printf '{"expected_answer":%d,"generated_answer":%d}\n' "$i" $((i % 1000 == 999 ? -1 : i))
+    done | put_rows many
+    got=$(evald_post $batch '{"dataset_id":"many","scoring_functions":{"basic::equality":null}}')
+    [ "$(http_status)" = 200 ]
+    contains "$got" '"accuracy":{"accuracy":0.999,"num_correct":29970.0,"num_total":30000}'
+    got=${got#*\"score_rows\":[}
+    got=${got%%]*}
+    [ "$(printf '%s' "$got" | sed 's/},/}\n/g' | grep -n '"score":0.0' | cut -d: -f1 | head -n 3 | paste -sd' ')" = "1000 2000 3000" ]
+}

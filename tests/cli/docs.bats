@@ -61,13 +61,23 @@ check_command() {
     check_console "$EVALD_SRCDIR/README.md"
 }
 
+@test "the examples in evald-api(7): every command prints what the page says" {
+    start_evald
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$EVALD_SRCDIR/man/evald-api.7" |
+        sed -e 's/^\.Bd -literal.*/```console/' -e 's/^\.Ed/```/' -e '/^\./d' >examples.md
+    [ "$(grep -c '^\$ ' examples.md)" -gt 5 ]
+    check_console examples.md
+}
+
 @test "the scorer in README.md is the one in examples" {
     sed -n '/^```c$/,/^```$/{/^```/d;p;}' "$EVALD_SRCDIR/README.md" >scorer.c
     diff scorer.c "$EVALD_SRCDIR/examples/scorer/exact.c"
 }
 
 compile_scorer() {
-    "${CC:-cc}" -shared -fPIC -I"$EVALD_SRCDIR/include" -o plugins/exact.so \
+    local cc
+    read -ra cc <<<"${CC:-cc}" # "ccache gcc"
+    "${cc[@]}" -shared -fPIC -I"$EVALD_SRCDIR/include" -o plugins/exact.so \
         "$EVALD_SRCDIR/examples/scorer/exact.c"
 }
 

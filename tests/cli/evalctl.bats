@@ -32,6 +32,8 @@ statistics='"statistics":{"basic::equality":{"n_total":4,"n_scored":3,"n_errored
 result="{\"generations\":[{\"generated_answer\":\"x\"}],\"scores\":{},$statistics}"
 job_list='{"data":[{"job_id":"2","benchmark_id":"b/0","status":"failed","owner":0,"created_at":1767225600000,"started_at":null,"ended_at":null,"rows_done":0,"rows_total":null,"rows_failed":0},{"job_id":"3","benchmark_id":"b/1","status":"in_progress","owner":0,"created_at":1767225600000,"started_at":1767225600000,"ended_at":1767225662000,"rows_done":1,"rows_total":4,"rows_failed":1}],"has_more":false}'
 jobs_path='/v1alpha/eval/jobs?start_index=0&limit=500'
+find_path='/v1alpha/eval/jobs?job_id='
+found='{"data":[{"job_id":"3","benchmark_id":"b/1","status":"in_progress"}],"has_more":false}'
 job_path=/v1alpha/eval/benchmarks/b%2F1/jobs/3
 
 write_plan() {
@@ -47,6 +49,7 @@ plan_rules() {
     rule POST /v1beta/datasets 200 '{}'
     rule POST /v1alpha/eval/benchmarks 200 null
     rule POST /v1alpha/eval/benchmarks/b%2F1/jobs 200 '{"job_id":"3","status":"scheduled"}'
+    rule GET $job_path/events 200 'id: 1\nevent: started\ndata: {"event":"started"}\n\nevent: progress\ndata: {"rows_done":1,"rows_total":4}\n\n'
     rule GET $job_path/detail 200 "$(detail in_progress 1 0)"
     rule GET $job_path/result 200 "$result"
 }
@@ -55,7 +58,7 @@ plan_rules() {
     run "$EVALCTL" --help
     [ "$status" -eq 0 ]
     contains "$output" "exit status"
-    for command in run jobs status detail result follow cancel models datasets benchmarks functions plugin health version; do
+    for command in run jobs status detail result rows events follow cancel pause resume retry rescore score-batch append function models datasets benchmarks functions plugin health version; do
         contains "$output" "  $command "
         run "$EVALCTL" $command --help
         [ "$status" -eq 0 ]
@@ -65,7 +68,7 @@ plan_rules() {
 }
 
 @test "a wrong command line ends with 2" {
-    for line in "" "frob" "status" "status 1 2" "run" "jobs --replace" "--frob health" "plugin" "plugin show" "plugin frob x" "health --status x"; do
+    for line in "" "frob" "status" "status 1 2" "run" "jobs --replace" "--frob health" "plugin" "plugin show" "plugin frob x" "health --status x" "rows --limit x 1" "rows --owner 1 1" "rescore" "append d" "function delete"; do
         # shellcheck disable=SC2086
         run "$EVALCTL" $line
         [ "$status" -eq 2 ] || { echo "$line: $status"; return 1; }
@@ -154,7 +157,7 @@ plan_rules() {
 }
 
 @test "status, detail, result and cancel find the job's benchmark" {
-    rule GET "$jobs_path" 200 "$job_list"
+    rule GET "${find_path}3" 200 "$found"
     rule GET $job_path 200 '{"job_id":"3","status":"completed"}'
     rule GET $job_path/detail 200 "$(detail completed 4 1)"
     rule GET $job_path/result 200 "$result"
@@ -178,9 +181,9 @@ plan_rules() {
 }
 
 @test "an unknown job is an error" {
-    rule GET "$jobs_path" 200 "$job_list"
+    rule GET "${find_path}99" 200 '{"data":[],"has_more":false}'
     start_fake
-    for command in status detail result cancel follow; do
+    for command in status detail result cancel follow rows events pause resume retry rescore; do
         run "$EVALCTL" $command 99
         [ "$status" -eq 1 ]
         [ "$output" = "evalctl: job 99 not found" ]
@@ -188,7 +191,7 @@ plan_rules() {
 }
 
 @test "cancel of a completed job says why not" {
-    rule GET "$jobs_path" 200 "$job_list"
+    rule GET "${find_path}3" 200 "$found"
     rule DELETE $job_path 409 '{"detail":"Job 3 has completed"}'
     start_fake
     run "$EVALCTL" cancel 3
@@ -293,6 +296,7 @@ plan_rules() {
     rule POST /v1alpha/eval/benchmarks 200 null
     rule POST /v1alpha/eval/benchmarks/b%2F1/jobs 400 '{"detail":"Invalid value: no such model"}'
     rule POST /v1alpha/eval/benchmarks/b%2F1/jobs 200 '{"job_id":"3","status":"scheduled"}'
+    rule GET $job_path/events 204
     rule GET $job_path/detail 200 "$(detail completed 4 0)"
     rule GET $job_path/result 200 "$result"
     start_fake
@@ -312,6 +316,7 @@ plan_rules() {
     rule DELETE /v1beta/datasets/d 204
     rule POST /v1alpha/eval/benchmarks 200 null
     rule POST /v1alpha/eval/benchmarks/b%2F1/jobs 200 '{"job_id":"3","status":"scheduled"}'
+    rule GET $job_path/events 204
     rule GET $job_path/detail 200 "$(detail completed 4 0)"
     rule GET $job_path/result 200 "$result"
     start_fake
@@ -349,13 +354,153 @@ plan_rules() {
 }
 
 @test "follow goes on with a job and ends as run does" {
-    rule GET "$jobs_path" 200 "$job_list"
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events 200 'id: 2\nevent: completed\ndata: {"event":"completed"}\n\n'
     rule GET $job_path/detail 200 "$(detail completed 4 1)"
     rule GET $job_path/result 200 "$result"
     start_fake
     run "$EVALCTL" follow 3
     [ "$status" -eq 5 ]
     contains "$output" "0.7500"
+}
+
+@test "follow goes on behind the last event that it read" {
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events close
+    rule GET $job_path/events 200 'id: 1\nevent: started\ndata: {"event":"started"}\n\n:\n\nid: 2\nevent: parked\ndata: {"event":"parked"}\n\n'
+    rule GET $job_path/events 503 '{"detail":"evald is stopping"}'
+    rule GET $job_path/events 204
+    rule GET $job_path/detail 200 "$(detail in_progress 1 0)"
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    rule GET $job_path/result 200 "$result"
+    start_fake
+    run "$EVALCTL" follow 3
+    [ "$status" -eq 0 ]
+    run grep events requests
+    [ "${lines[0]}" = "GET $job_path/events -" ]
+    [ "${lines[1]}" = "GET $job_path/events -" ]
+    [ "${lines[2]}" = "GET $job_path/events 2" ]
+    [ "${lines[3]}" = "GET $job_path/events 2" ]
+    [ "${#lines[@]}" -eq 4 ]
+}
+
+@test "events are lines, and documents with --json" {
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events 200 'id: 1\nevent: started\ndata: {"event":"started","at":1767225600000}\n\nevent: progress\ndata: {"event":"progress","rows_done":1,"rows_total":4,"rows_failed":0}\n\nid: 2\nevent: failed\ndata: {"event":"failed","at":1767225601000,\ndata: "what":"no disk"}\n\n'
+    start_fake
+    run "$EVALCTL" events 3
+    [ "$status" -eq 0 ]
+    [ "${lines[0]}" = "2026-01-01 00:00:00  started" ]
+    [ "${lines[1]}" = "                     progress  1 of 4 rows, 0 failed" ]
+    [ "${lines[2]}" = "2026-01-01 00:00:01  failed  no disk" ]
+    run "$EVALCTL" --json events 3
+    [ "${lines[0]}" = '{"event":"started","at":1767225600000}' ]
+}
+
+@test "rows are a table, page after page, or the API's document" {
+    row='"row_id":"a","status":"ok","generation":{"generated_answer":"x\ny"},"scores":{"f::g":{"score":1.0}},"errors":[]'
+    bad='"row_id":7,"status":"error","generation":{"generated_answer":null},"scores":{"f::g":{"score":null}},"errors":[{"message":"it broke"}]'
+    page="{\"data\":[{\"index\":0,\"epoch\":0,$row}],\"has_more\":true,\"next\":3}"
+    rule GET "${find_path}3" 200 "$found"
+    rule GET "$job_path/rows?from=0&limit=500" 200 "$page"
+    rule GET "$job_path/rows?from=3&limit=500" 200 "{\"data\":[{\"index\":3,\"epoch\":0,$bad}],\"has_more\":false,\"next\":null}"
+    rule GET "$job_path/rows?from=0&limit=1&status=ok" 200 "$page"
+    rule GET "$job_path/rows?limit=1&status=ok" 200 "$page"
+    start_fake
+    run "$EVALCTL" rows 3
+    [ "${lines[0]}" = "row  epoch  id  status  answer  f::g  error" ] || { echo "$output"; return 1; }
+    [ "${lines[1]}" = "  0      0  a   ok      x y      1.0  " ]
+    [ "${lines[2]}" = "  3      0  7   error   -          -  it broke" ]
+    run "$EVALCTL" rows --status ok --limit 1 3
+    [ "${#lines[@]}" -eq 2 ]
+    run "$EVALCTL" --json rows --status ok --limit 1 3
+    [ "$output" = "$page" ]
+}
+
+@test "jobs --owner takes a number or a name" {
+    rule GET "$jobs_path&owner=7" 200 '{"data":[],"has_more":false}'
+    rule GET "$jobs_path&status=failed&owner=0" 200 '{"data":[],"has_more":false}'
+    start_fake
+    run "$EVALCTL" jobs --owner 7
+    [ "$status" -eq 0 ]
+    run "$EVALCTL" jobs --owner root --status failed
+    [ "$status" -eq 0 ]
+    run "$EVALCTL" jobs --owner 'no such user'
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: there is no user no such user" ]
+}
+
+@test "pause, resume and retry ask for it, and say what is so" {
+    rule GET "${find_path}3" 200 "$found"
+    rule POST $job_path/pause 200 '{"job_id":"3","status":"scheduled"}'
+    rule POST $job_path/resume 200 '{"job_id":"3","status":"scheduled"}'
+    rule POST $job_path/retry 409 '{"detail":"Job 3 has not ended"}'
+    start_fake
+    run "$EVALCTL" pause 3
+    [ "$output" = "job 3 is paused" ]
+    run "$EVALCTL" --json resume 3
+    [ "$output" = '{"job_id":"3","status":"scheduled"}' ]
+    run "$EVALCTL" retry 3
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: Job 3 has not ended" ]
+}
+
+@test "rescore names functions and parameters, and the new job" {
+    echo '{"f::g":{"type":"basic","aggregation_functions":[]}}' >params.json
+    rule GET "${find_path}3" 200 "$found"
+    rule POST $job_path/rescore 200 '{"job_id":"9","status":"scheduled"}'
+    start_fake
+    run "$EVALCTL" rescore --params params.json 3 f::g f::h
+    [ "$output" = "job 9 scores job 3 anew; follow it: evalctl follow 9" ]
+    contains "$(<requests)" "POST $job_path/rescore respond-async"
+    contains "$(<requests)" '{"scoring_functions":["f::g","f::h"],"scoring_params":{"f::g":{"type":"basic","aggregation_functions":[]}}}'
+    run "$EVALCTL" rescore 3
+    run tail -n 1 requests
+    [ "$output" = '{}' ]
+    echo '[]' >params.json
+    run "$EVALCTL" rescore --params params.json 3
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: params.json: a JSON object is needed" ]
+}
+
+@test "score-batch scores a data set and prints aggregates" {
+    answer='{"dataset_id":null,"results":{"f::g":{"score_rows":[{"score":1.0}],"aggregated_results":{"accuracy":{"accuracy":0.5,"num_correct":1.0}}}}}'
+    rule POST /v1/scoring/score-batch 200 "$answer"
+    start_fake
+    run "$EVALCTL" score-batch d f::g
+    [ "${lines[0]}" = "scorer  aggregate  value of     value" ] || { echo "$output"; return 1; }
+    [ "${lines[1]}" = "f::g    accuracy   accuracy       0.5" ]
+    [ "${lines[2]}" = "f::g    accuracy   num_correct    1.0" ]
+    contains "$(<requests)" '{"dataset_id":"d","scoring_functions":{"f::g":null},"save_results_dataset":false}'
+    run "$EVALCTL" --json score-batch d f::g
+    [ "$output" = "$answer" ]
+}
+
+@test "append sends the rows of a file" {
+    printf '{"id":"a"}\n\n {"id":"b","n":1.50}\n' >rows.jsonl
+    rule POST /v1beta/datasetio/append-rows/d%2F1 204
+    start_fake
+    run "$EVALCTL" append d/1 rows.jsonl
+    [ "$output" = "2 rows appended to d/1" ]
+    contains "$(<requests)" '{"rows":[{"id":"a"},{"id":"b","n":1.50}]}'
+    echo '{"id":}' >rows.jsonl
+    run "$EVALCTL" append d/1 rows.jsonl
+    [ "$status" -eq 1 ]
+    contains "$output" "rows.jsonl:1:7: "
+}
+
+@test "functions are registered from a file, and deleted" {
+    echo '{"scoring_fn_id":"my::judge","description":"d","return_type":{"type":"number"}}' >f.json
+    rule POST /v1/scoring-functions 200 null
+    rule DELETE /v1/scoring-functions/my%3A%3Ajudge 204
+    start_fake
+    run "$EVALCTL" function register f.json
+    [ "$output" = "function my::judge registered" ]
+    contains "$(<requests)" "$(<f.json)"
+    run "$EVALCTL" function delete my::judge
+    [ "$output" = "function my::judge deleted" ]
+    run "$EVALCTL" function frob x
+    [ "$status" -eq 2 ]
 }
 
 @test "files of run: the error names the place" {

@@ -4,8 +4,9 @@
  *
  * RULES has lines METHOD TAB PATH TAB STATUS TAB BODY.  A request is answered by the first
  * line of its method and path (query included) that has not been used; the last such line
- * stays.  STATUS "close" hangs up instead.  No line: 404.  LOG gets "METHOD PATH PREFER" and
- * the body of every request.  One connection at a time; ends on a signal. */
+ * stays.  STATUS "close" hangs up instead.  No line: 404.  A BODY of event: lines stands for
+ * server-sent events, with \n where a line ends.  LOG gets "METHOD PATH PREFER" (Last-Event-ID
+ * where that was sent) and the body of every request.  One connection at a time; ends on a signal. */
 #include "config.h"
 
 #include <errno.h>
@@ -70,6 +71,19 @@ choose(const char *method, const char *path)
     return last;
 }
 
+/* Puts line feeds where events have \n. */
+static void
+put_lines(char *text)
+{
+    char *to = text;
+    for (const char *p = text; *p != '\0'; p++) {
+        bool end = p[0] == '\\' && p[1] == 'n';
+        *to++ = end ? '\n' : *p;
+        p += end;
+    }
+    *to = '\0';
+}
+
 /* Reads one request from the connection; false when it is over. */
 static bool
 serve_one(FILE *in, FILE *out)
@@ -83,6 +97,7 @@ serve_one(FILE *in, FILE *out)
     while (getline(&line, &room, in) > 2) {
         sscanf(line, "Content-Length: %zu", &length);
         sscanf(line, "Prefer: %127s", prefer);
+        sscanf(line, "Last-Event-ID: %127s", prefer);
     }
     free(line);
     char *body = calloc(1, length + 1);
@@ -97,11 +112,18 @@ serve_one(FILE *in, FILE *out)
     const char *answer = r != NULL ? r->body : "{\"detail\":\"Not Found\"}";
     if (strcmp(status, "close") == 0)
         return false;
-    fprintf(out, "HTTP/1.1 %s X\r\nContent-Type: application/json\r\n", status);
+    char *events = strstr(answer, "event: ") != NULL ? strdup(answer) : NULL;
+    if (events != NULL) {
+        put_lines(events);
+        answer = events;
+    }
+    fprintf(out, "HTTP/1.1 %s X\r\nContent-Type: %s\r\n", status,
+            events != NULL ? "text/event-stream" : "application/json");
     if (strcmp(status, "204") != 0)
         fprintf(out, "Content-Length: %zu\r\n\r\n%s", strlen(answer), answer);
     else
         fputs("\r\n", out);
+    free(events);
     return fflush(out) == 0;
 }
 

@@ -101,6 +101,26 @@ refuses() {
     contains "$(job_result b 0)" '"num_correct":300.0,"num_total":300'
 }
 
+@test "a job over a JSON array or a data URL has its rows, over a restart and without the file" {
+    start_slowly
+    chat_rows 200 | paste -sd, | sed 's/.*/[&]/' >"$ROOT/rows.json"
+    put_uri array "$ROOT/rows.json"
+    put_uri url "data:application/x-ndjson;base64,$(chat_rows 200 | base64 -w0)"
+    put_benchmark array array basic::equality
+    put_benchmark url url basic::equality
+    submit array m
+    submit url m
+    wait_for rows_done_at_least url 1 20
+    contains "$(job_detail url 1)" '"fingerprint":"data:'
+    rm "$ROOT/rows.json"
+    stop_evald KILL
+    start_evald
+    for job in "array 0" "url 1"; do
+        job_ends $job completed
+        contains "$(job_result $job)" '"num_correct":200.0,"num_total":200'
+    done
+}
+
 @test "a CSV row that is longer than its header is a 400 that names the line" {
     start_evald "$CONF"
     printf 'input_query,expected_answer\nq,"a\nb"\nq,a,more\n' >"$ROOT/long.csv"

@@ -1,7 +1,9 @@
 /* journaled - prints "r<row>", a line each, for the rows whose generation a job's journal
- * has.  Usage: journaled FILE.db (a copy: opening it takes in its -wal). */
+ * has; with --events the kinds of its events.  Usage: journaled [--events] FILE.db (a copy, or
+ * of a job that has ended: opening it takes in its -wal). */
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 
 int
 main(int argc, char **argv)
@@ -9,20 +11,23 @@ main(int argc, char **argv)
     sqlite3 *db;
     sqlite3_stmt *st;
     int rc;
-    if (argc != 2) {
-        fputs("usage: journaled FILE.db\n", stderr);
+    int events = argc == 3 && strcmp(argv[1], "--events") == 0;
+    if (argc != 2 + events) {
+        fputs("usage: journaled [--events] FILE.db\n", stderr);
         return 2;
     }
-    if (sqlite3_open_v2(argv[1], &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK
-        || sqlite3_prepare_v2(db, "SELECT at FROM generation ORDER BY at", -1, &st, NULL)
-               != SQLITE_OK) {
-        fprintf(stderr, "%s: %s\n", argv[1], sqlite3_errmsg(db));
+    const char *file = argv[1 + events];
+    const char *sql = events ? "SELECT kind FROM event ORDER BY seq"
+                             : "SELECT 'r' || at FROM generation ORDER BY at";
+    if (sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK
+        || sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK) {
+        fprintf(stderr, "%s: %s\n", file, sqlite3_errmsg(db));
         return 1;
     }
     while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-        printf("r%lld\n", (long long)sqlite3_column_int64(st, 0));
+        printf("%s\n", sqlite3_column_text(st, 0));
     if (rc != SQLITE_DONE) {
-        fprintf(stderr, "%s: %s\n", argv[1], sqlite3_errmsg(db));
+        fprintf(stderr, "%s: %s\n", file, sqlite3_errmsg(db));
         return 1;
     }
     sqlite3_finalize(st);

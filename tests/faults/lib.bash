@@ -231,6 +231,21 @@ start_server() {
     export SERVER_DIR SERVER_PIDS SERVER_URL
 }
 
+# start_data NAME DIR: the server of data sets (tests/server/data.c) with the files of DIR;
+# its address is in DATA_URL, and server, count_of and stop_servers work with it too.
+start_data() {
+    local line
+    SERVER_DIR=${SERVER_DIR:-$(evald_dir)}
+    "$EVALD_BUILDDIR/tests/data-server" "$2" </dev/null >"$SERVER_DIR/server.$1" 2>&1 3>&- &
+    SERVER_PIDS="${SERVER_PIDS:-} $!"
+    wait_for grep -q '^listening on ' "$SERVER_DIR/server.$1" || return
+    read -r line <"$SERVER_DIR/server.$1"
+    line=${line#listening on }
+    printf '%s\n' "$line" >"$SERVER_DIR/server.$1.at"
+    DATA_URL=http://$line
+    export SERVER_DIR SERVER_PIDS DATA_URL
+}
+
 # server NAME PATH [CURL-ARG...]
 server() {
     local at name=$1 path=$2

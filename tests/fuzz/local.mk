@@ -5,6 +5,17 @@ FUZZ_ENGINE = -fsanitize=fuzzer
 FUZZ_REPLAY = %D%/replay.c %D%/fuzz.h
 EXTRA_DIST += %D%/run %D%/corpus
 
+check_PROGRAMS += %D%/pyre.t
+EXTRA_PROGRAMS += %D%/pyre-fuzz
+TESTS += %D%/pyre.t
+tests_fuzz_pyre_t_SOURCES = %D%/pyre.c $(FUZZ_REPLAY)
+tests_fuzz_pyre_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
+tests_fuzz_pyre_fuzz_SOURCES = %D%/pyre.c
+tests_fuzz_pyre_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_pyre_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_pyre_fuzz_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/json.t
 EXTRA_PROGRAMS += %D%/json-fuzz
 TESTS += %D%/json.t
@@ -15,3 +26,58 @@ tests_fuzz_json_fuzz_SOURCES = %D%/json.c
 tests_fuzz_json_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_json_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_json_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/http.t
+EXTRA_PROGRAMS += %D%/http-fuzz
+TESTS += %D%/http.t
+tests_fuzz_http_t_SOURCES = %D%/http.c $(FUZZ_REPLAY)
+tests_fuzz_http_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_http_t_LDADD = $(DAEMON_LIBS)
+tests_fuzz_http_fuzz_SOURCES = %D%/http.c
+tests_fuzz_http_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_http_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_http_fuzz_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/validate.t
+EXTRA_PROGRAMS += %D%/validate-fuzz
+TESTS += %D%/validate.t
+tests_fuzz_validate_t_SOURCES = %D%/validate.c $(FUZZ_REPLAY)
+tests_fuzz_validate_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_validate_t_LDADD = $(DAEMON_LIBS)
+tests_fuzz_validate_fuzz_SOURCES = %D%/validate.c
+tests_fuzz_validate_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_validate_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_validate_fuzz_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/jsonl.t
+EXTRA_PROGRAMS += %D%/jsonl-fuzz
+TESTS += %D%/jsonl.t
+tests_fuzz_jsonl_t_SOURCES = %D%/jsonl.c %D%/readers.h $(FUZZ_REPLAY)
+tests_fuzz_jsonl_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_jsonl_t_LDADD = $(COMMON_LIB) -lm
+tests_fuzz_jsonl_fuzz_SOURCES = %D%/jsonl.c %D%/readers.h
+tests_fuzz_jsonl_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) -DEVALD_FUZZING
+tests_fuzz_jsonl_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_jsonl_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/csv.t
+EXTRA_PROGRAMS += %D%/csv-fuzz
+TESTS += %D%/csv.t
+tests_fuzz_csv_t_SOURCES = %D%/csv.c %D%/readers.h $(FUZZ_REPLAY)
+tests_fuzz_csv_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_csv_t_LDADD = $(COMMON_LIB) -lm
+tests_fuzz_csv_fuzz_SOURCES = %D%/csv.c %D%/readers.h
+tests_fuzz_csv_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) -DEVALD_FUZZING
+tests_fuzz_csv_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_csv_fuzz_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/url.t
+EXTRA_PROGRAMS += %D%/url-fuzz
+TESTS += %D%/url.t
+tests_fuzz_url_t_SOURCES = %D%/url.c core/daemon/url.c $(FUZZ_REPLAY)
+tests_fuzz_url_t_CPPFLAGS = $(CPPFLAGS_FUZZ) $(CURL_CFLAGS)
+tests_fuzz_url_t_LDADD = $(COMMON_LIB) $(CURL_LIBS) -lm
+tests_fuzz_url_fuzz_SOURCES = %D%/url.c core/daemon/url.c
+tests_fuzz_url_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) $(CURL_CFLAGS)
+tests_fuzz_url_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_url_fuzz_LDADD = $(COMMON_LIB) $(CURL_LIBS) -lm

@@ -3,11 +3,23 @@
 # although nothing is installed.
 LDFLAGS_TEST_PLUGIN = $(LDFLAGS_PLUGIN) -rpath /nowhere
 
+check_LTLIBRARIES += %D%/base.la
+tests_plugins_base_la_SOURCES = %D%/base.c
+tests_plugins_base_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
+tests_plugins_base_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_plugins_base_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
+
 check_LTLIBRARIES += %D%/crash.la
 tests_plugins_crash_la_SOURCES = %D%/crash.c
 tests_plugins_crash_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
 tests_plugins_crash_la_CFLAGS = $(CFLAGS_PLUGIN)
 tests_plugins_crash_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
+
+check_LTLIBRARIES += %D%/given.la
+tests_plugins_given_la_SOURCES = %D%/given.c
+tests_plugins_given_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
+tests_plugins_given_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_plugins_given_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
 
 check_LTLIBRARIES += %D%/hang.la
 tests_plugins_hang_la_SOURCES = %D%/hang.c
@@ -44,6 +56,12 @@ tests_plugins_slow_la_SOURCES = %D%/slow.c
 tests_plugins_slow_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
 tests_plugins_slow_la_CFLAGS = $(CFLAGS_PLUGIN)
 tests_plugins_slow_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
+
+check_LTLIBRARIES += %D%/source.la
+tests_plugins_source_la_SOURCES = %D%/source.c
+tests_plugins_source_la_CPPFLAGS = $(CPPFLAGS_PLUGIN)
+tests_plugins_source_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_plugins_source_la_LDFLAGS = $(LDFLAGS_TEST_PLUGIN)
 
 check_LTLIBRARIES += %D%/broken/bad-schema.la
 tests_plugins_broken_bad_schema_la_SOURCES = %D%/broken/bad-schema.c

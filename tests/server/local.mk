@@ -11,3 +11,8 @@ tests_model_server_SOURCES = \
 tests_model_server_LDADD = $(COMMON_LIB) -lm
 tests_model_server_LDFLAGS = $(LDFLAGS_PROGRAM)
 MODEL_SERVER = tests/model-server
+# The server of data sets: documents, and the rows of a hub.
+check_PROGRAMS += tests/data-server
+tests_data_server_SOURCES = %D%/data.c
+tests_data_server_LDADD = $(COMMON_LIB) -lm
+tests_data_server_LDFLAGS = $(LDFLAGS_PROGRAM)

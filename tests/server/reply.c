@@ -94,7 +94,8 @@ reply_text(struct text *t, const struct request *r, bool chat, long id, struct s
                       : "\"choices\":[{\"index\":0,\"text\":");
     jtext_put_string(t, reply);
     text_puts(t, chat ? ",\"refusal\":null}" : "");
-    text_puts(t, ",\"logprobs\":null,\"finish_reason\":\"stop\"}],");
+    bool cut = memmem(prompt.ptr, prompt.len, "[[CUT]]", 7) != NULL;
+    text_putf(t, ",\"logprobs\":null,\"finish_reason\":\"%s\"}],", cut ? "length" : "stop");
     put_usage(t, prompt, reply);
     text_putc(t, '}');
 }

@@ -8,7 +8,8 @@
 #include "scan.h"
 
 /* Sets t to the reply for a prompt: the first rule of --reply-map whose text it holds,
- * else "Answer: X" for a tag [[ANS:X]], else "Answer: " and a letter A-D by its hash. */
+ * else "Answer: X" for a tag [[ANS:X]], else "Answer: " and a letter A-D by its hash.
+ * A prompt with [[CUT]] has its reply cut off: finish_reason is "length". */
 void reply_choose(struct text *t, struct str prompt);
 
 /* These append to t. */

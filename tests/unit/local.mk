@@ -52,9 +52,21 @@ tests_unit_stats_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) -lm
 
 check_PROGRAMS += %D%/conf.t
 TESTS += %D%/conf.t
-tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/url.c
+tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/conf_access.c core/daemon/url.c
 tests_unit_conf_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_conf_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CONFIG_LIBS) -lm
+
+check_PROGRAMS += %D%/access.t
+TESTS += %D%/access.t
+tests_unit_access_t_SOURCES = %D%/test-access.c
+tests_unit_access_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_access_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/quota.t
+TESTS += %D%/quota.t
+tests_unit_quota_t_SOURCES = %D%/test-quota.c core/daemon/quota.c
+tests_unit_quota_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_quota_t_LDADD = $(COMMON_LIB) -lm
 
 check_PROGRAMS += %D%/plugins.t
 TESTS += %D%/plugins.t
@@ -64,13 +76,13 @@ tests_unit_plugins_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) -lm
 
 check_PROGRAMS += %D%/dataset.t
 TESTS += %D%/dataset.t
-tests_unit_dataset_t_SOURCES = %D%/test-dataset.c core/daemon/dataset.c core/daemon/page.c core/daemon/dataurl.c core/daemon/worker.c
+tests_unit_dataset_t_SOURCES = %D%/test-dataset.c core/daemon/dataset.c core/daemon/page.c core/daemon/rowindex.c core/daemon/dataurl.c core/daemon/worker.c
 tests_unit_dataset_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_dataset_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) $(EV_LIBS) -lm
 
 check_PROGRAMS += %D%/catalog.t
 TESTS += %D%/catalog.t
-tests_unit_catalog_t_SOURCES = %D%/test-catalog.c core/daemon/catalog.c core/daemon/record.c core/daemon/table.c core/daemon/rowsfile.c core/daemon/worker.c
+tests_unit_catalog_t_SOURCES = %D%/test-catalog.c core/daemon/catalog.c core/daemon/catalog_functions.c core/daemon/record.c core/daemon/table.c core/daemon/rowsfile.c core/daemon/worker.c
 tests_unit_catalog_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_catalog_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(EV_LIBS) -lm
 
@@ -104,6 +116,12 @@ tests_unit_journal_t_SOURCES = %D%/test-journal.c %D%/journals.h
 tests_unit_journal_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
 tests_unit_journal_t_LDADD = $(DAEMON_LIBS)
 
+check_PROGRAMS += %D%/journal-edit.t
+TESTS += %D%/journal-edit.t
+tests_unit_journal_edit_t_SOURCES = %D%/test-journal-edit.c %D%/journals.h
+tests_unit_journal_edit_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
+tests_unit_journal_edit_t_LDADD = $(DAEMON_LIBS)
+
 check_PROGRAMS += %D%/journal-read.t
 TESTS += %D%/journal-read.t
 tests_unit_journal_read_t_SOURCES = %D%/test-journal-read.c %D%/journals.h
@@ -121,6 +139,18 @@ TESTS += %D%/routes.t
 tests_unit_routes_t_SOURCES = %D%/test-routes.c
 tests_unit_routes_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_routes_t_LDADD = $(DAEMON_LIBS) -lm
+
+check_PROGRAMS += %D%/openapi.t
+TESTS += %D%/openapi.t
+tests_unit_openapi_t_SOURCES = %D%/test-openapi.c
+tests_unit_openapi_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_openapi_t_LDADD = $(DAEMON_LIBS) -lm
+
+check_PROGRAMS += %D%/head.t
+TESTS += %D%/head.t
+tests_unit_head_t_SOURCES = %D%/test-head.c core/daemon/head.c
+tests_unit_head_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_head_t_LDADD = $(COMMON_LIB) -lm
 
 check_PROGRAMS += %D%/server.t
 TESTS += %D%/server.t
@@ -145,3 +175,27 @@ TESTS += %D%/sched.t
 tests_unit_sched_t_SOURCES = %D%/test-sched.c
 tests_unit_sched_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(DAEMON_CFLAGS)
 tests_unit_sched_t_LDADD = $(DAEMON_LIBS)
+
+check_PROGRAMS += %D%/rowindex.t
+TESTS += %D%/rowindex.t
+tests_unit_rowindex_t_SOURCES = %D%/test-rowindex.c core/daemon/dataset.c core/daemon/page.c core/daemon/rowindex.c core/daemon/dataurl.c core/daemon/worker.c
+tests_unit_rowindex_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_rowindex_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(NETTLE_LIBS) $(EV_LIBS) -lm
+
+check_PROGRAMS += %D%/pyre.t
+TESTS += %D%/pyre.t
+tests_unit_pyre_t_SOURCES = %D%/test-pyre.c
+tests_unit_pyre_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS)
+
+check_PROGRAMS += %D%/url.t
+TESTS += %D%/url.t
+tests_unit_url_t_SOURCES = %D%/test-url.c core/daemon/url.c
+tests_unit_url_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_url_t_LDADD = $(COMMON_LIB) -lm
+
+check_PROGRAMS += %D%/sources.t
+TESTS += %D%/sources.t
+tests_unit_sources_t_SOURCES = %D%/test-sources.c core/daemon/sources.c core/daemon/url.c core/daemon/worker.c
+tests_unit_sources_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_sources_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(EV_LIBS) -lm

@@ -78,7 +78,7 @@ peer_plugin(const char *name)
 {
     static char path[4][512];
     static unsigned at;
-    static const char *const places[] = { "plugins/.libs/%s.so", "tests/plugins/.libs/%s.so",
+    static const char *const places[] = { "tests/plugins/.libs/%s.so", "plugins/.libs/%s.so",
                                           "tests/plugins/broken/.libs/%s.so" };
     char *p = path[at++ % 4];
     const char *dir = getenv("EVALD_TEST_PLUGINS");

@@ -337,6 +337,160 @@ test_failures(void)
 }
 
 static void
+append(const char *id, const char *rows, uid_t owner)
+{
+    CLEANUP_FREE char *text = xstrdup(rows);
+    int before = last.calls;
+    catalog_append_rows(cat, id, str_z(text), owner, on_done, &last);
+    is_int(last.calls, before, "done comes later than the call");
+    memset(text, 'x', strlen(text));
+    memstore_settle(store);
+}
+
+/* A data set's file and what the catalogue says of it. */
+static void
+holds(const char *id, const char *want, int64_t count)
+{
+    const struct dataset *ds = catalog_dataset(cat, id);
+    CLEANUP_FREE char *text = content(ds);
+    is_str(text, want, "the file");
+    is_int(ds->rows_bytes, strlen(want), "its length");
+    is_int(ds->rows_count, count, "its rows");
+}
+
+static void
+test_append(void)
+{
+    put_rows("a", "[{\"n\":0}]", NULL, CATALOG_OVERWRITE);
+    append("a", "[ {\"n\" : 1.0}, {} ]", 7);
+    good("rows are appended");
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    reopen();
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    append("a", "[]", 7);
+    good("none at all");
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    put_rows("a", "[{\"n\":0}]", NULL, CATALOG_NO_CONFLICT);
+    bad(ERR_INVALID, "Dataset 'a' already exists with different content; unregister it first");
+    put_rows("a", "[{\"n\":0},{\"n\":1.0},{}]", NULL, CATALOG_NO_CONFLICT);
+    good("with all its rows it is the same");
+
+    append("nope", "[{}]", 7);
+    bad(ERR_INVALID, "Dataset `nope` not served by provider: `localfs`. Make sure there is an "
+        "DatasetIO provider serving this dataset.");
+    put_uri("au", "/x.csv", NULL, CATALOG_OVERWRITE);
+    append("au", "[{}]", 7);
+    bad(ERR_NOTSUP, "data set 'au' has a uri: rows are appended to data sets of rows only");
+    append("a", "[{}]", 8);
+    bad(ERR_CONFLICT, "data set 'a' was registered anew meanwhile");
+    holds("a", "{\"n\":0}\n{\"n\":1.0}\n{}\n", 3);
+    delete_dataset("au");
+    delete_dataset("a");
+}
+
+/* What a kill at any point between the first byte and the commit leaves behind. */
+static void
+test_append_after_crash(void)
+{
+    static const char *const left[] = { "{", "{\"n\":1}\n", "{\"n\":1}\n{\"n\":", "\n\n\n\n" };
+    for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+        put_rows("a", "[{\"n\":0}]", NULL, CATALOG_OVERWRITE);
+        CLEANUP_FREE char *name = xasprintf("datasets/%s", catalog_dataset(cat, "a")->rows_file);
+        CLEANUP_FREE char *torn = xasprintf("{\"n\":0}\n%s", left[i]);
+        tmp_write(name, torn);
+        reopen();
+        is_int(catalog_dataset(cat, "a")->rows_count, 1, "the old rows count");
+        append("a", "[{}]", 7);
+        good("rows are appended to what counts");
+        holds("a", "{\"n\":0}\n{}\n", 2);
+    }
+    CLEANUP_FREE char *name = xasprintf("datasets/%s", catalog_dataset(cat, "a")->rows_file);
+    tmp_write(name, "{\"n\":0}\n");
+    append("a", "[{}]", 7);
+    ok(last.err.code == ERR_IO && strstr(last.err.text, "its rows are damaged") != NULL,
+       "a file that lost bytes gets no more: %s", last.err.text);
+    unlink(tmp(name));
+    append("a", "[{}]", 7);
+    ok(last.err.code == ERR_IO && strstr(last.err.text, "its rows are lost") != NULL,
+       "nor does one that is gone: %s", last.err.text);
+    delete_dataset("a");
+}
+
+static void
+test_append_fails(void)
+{
+    put_rows("a", "[{\"n\":0}]", NULL, CATALOG_OVERWRITE);
+    store->fail = ERR_NOSPACE;
+    append("a", "[{\"n\":1}]", 7);
+    bad(ERR_NOSPACE, "the store fails");
+    const struct dataset *ds = catalog_dataset(cat, "a");
+    is_int(ds->rows_bytes, 8, "what the catalogue could not keep does not count");
+    append("a", "[{\"n\":2}]", 7);
+    good("and the next rows take its place");
+    holds("a", "{\"n\":0}\n{\"n\":2}\n", 2);
+
+    struct rlimit old, small = { 1000, 1000 };
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    text_puts(&t, "[{}");
+    for (int i = 0; i < 1000; i++)
+        text_puts(&t, ",{}");
+    text_putc(&t, ']');
+    setrlimit(RLIMIT_FSIZE, &small);
+    append("a", t.ptr, 7);
+    setrlimit(RLIMIT_FSIZE, &old);
+    bad(ERR_IO, "data set 'a': cannot keep the rows: File too large");
+    holds("a", "{\"n\":0}\n{\"n\":2}\n", 2);
+
+    text_clear(&t);
+    text_puts(&t, "[{},{\"x\":\"");
+    text_reserve(&t, (16 << 20) + 10);
+    memset(t.ptr + t.len, 'x', 16 << 20);
+    t.len += 16 << 20;
+    text_puts(&t, "\"}]");
+    append("a", t.ptr, 7);
+    bad(ERR_INVALID, "data set 'a': row 1 is longer than 16 MiB");
+    holds("a", "{\"n\":0}\n{\"n\":2}\n", 2);
+    delete_dataset("a");
+}
+
+/* Many at the same time, with a deletion and a registration among them. */
+static void
+test_append_order(void)
+{
+    struct end ends[12] = { 0 };
+    put_rows("a", "[]", NULL, CATALOG_OVERWRITE);
+    for (int i = 0; i < 12; i++) {
+        CLEANUP_FREE char *rows = xasprintf("[{\"n\":%d},{\"n\":%d}]", i, i);
+        if (i == 4)
+            catalog_delete_dataset(cat, "a", on_done, &ends[i]);
+        else if (i == 6)
+            catalog_put_dataset(cat, "a", "p", NULL, str_z(rows), NULL, 7, CATALOG_NO_CONFLICT,
+                                on_dataset, &ends[i]);
+        else if (i == 9)
+            catalog_put_dataset(cat, "a", "p", NULL, STR("[]"), NULL, 9, CATALOG_OVERWRITE,
+                                on_dataset, &ends[i]);
+        else
+            catalog_append_rows(cat, "a", str_z(rows), i == 10 ? 8 : 7, on_done, &ends[i]);
+    }
+    for (int i = 0; i < 12; i++)
+        memstore_settle(store);
+    for (int i = 0; i < 12; i++) {
+        is_int(ends[i].calls, 1, "done is called once");
+        is_int(ends[i].err.code, i == 5 ? ERR_INVALID : i == 9 ? ERR_DENIED : i == 10 ? ERR_CONFLICT : ERR_NONE,
+               "number %d", i);
+        free(ends[i].id);
+    }
+    holds("a", "{\"n\":6}\n{\"n\":6}\n{\"n\":7}\n{\"n\":7}\n{\"n\":8}\n{\"n\":8}\n"
+          "{\"n\":11}\n{\"n\":11}\n", 8);
+    int before = files();
+    delete_dataset("a");
+    is_int(files(), before - 1, "one file");
+}
+
+static void
 test_order(void)
 {
     struct end ends[4] = { 0 };
@@ -360,6 +514,63 @@ test_order(void)
         free(ends[i].id);
     }
     delete_dataset("o");
+}
+
+static void
+put_of(uid_t owner, const char *rows, enum catalog_policy policy)
+{
+    catalog_put_dataset(cat, "w", "p", NULL, str_z(rows), NULL, owner, policy, on_dataset,
+                        &last);
+    memstore_settle(store);
+}
+
+static void
+test_owners(void)
+{
+    put_of(20, "[{\"a\":1}]", CATALOG_OVERWRITE);
+    good("the first owner");
+    put_of(21, "[{\"a\":2}]", CATALOG_OVERWRITE);
+    bad(ERR_DENIED, "dataset 'w' belongs to somebody else");
+    put_of(21, "[{\"a\":1}]", CATALOG_NO_CONFLICT);
+    good("the same thing again is no change, whoever it is");
+    is_int(catalog_dataset(cat, "w")->owner, 20, "nor does the owner change");
+    put_of(20, "[{\"a\":3}]", CATALOG_OVERWRITE);
+    good("the owner overwrites it");
+    put_of(21, "[{\"long\":4}]", CATALOG_OVERWRITE_ANY);
+    good("and who may do so with all");
+    is_int(catalog_dataset(cat, "w")->owner, 20, "it stays the first owner's");
+    is_int(catalog_user_bytes(cat, 20), 11, "and counts as theirs");
+    is_int(catalog_user_bytes(cat, 21), 0, "not as the other's");
+    catalog_put_dataset(cat, "w2", "p", "data:text/csv,a", (struct str){ NULL, 0 }, NULL, 20,
+                        CATALOG_OVERWRITE, on_dataset, &last);
+    is_int(catalog_user_bytes(cat, 20), 11 + 15, "a uri counts, even before it is on disk");
+    memstore_settle(store);
+    is_int(catalog_user_bytes(cat, 20), 11 + 15, "and once");
+    delete_dataset("w2");
+    is_int(catalog_user_bytes(cat, 20), 11, "what is deleted does not count");
+
+    struct end ends[3] = { 0 };
+    catalog_delete_dataset(cat, "w", on_done, &ends[0]);
+    catalog_put_dataset(cat, "w", "p", NULL, STR("[]"), NULL, 21, CATALOG_NO_CONFLICT,
+                        on_dataset, &ends[1]);
+    catalog_delete_dataset(cat, "w", on_done, &ends[2]);
+    memstore_settle(store);
+    ok(ends[0].good && ends[1].good, "deleted, and registered by somebody else");
+    ok(!ends[2].good, "a deletion meant for the old one spares the new one");
+    free(ends[1].id);
+    delete_dataset("w");
+
+    catalog_put_benchmark(cat, "wb", "d", NULL, NULL, NULL, NULL, 20, CATALOG_OVERWRITE,
+                          on_done, &last);
+    memstore_settle(store);
+    put_benchmark("wb", "other", NULL, CATALOG_OVERWRITE);
+    bad(ERR_DENIED, "benchmark 'wb' belongs to somebody else");
+    put_benchmark("wb", "other", NULL, CATALOG_OVERWRITE_ANY);
+    good("overwritten by who may");
+    is_int(catalog_benchmark(cat, "wb")->owner, 20, "it stays its owner's");
+    catalog_delete_benchmark(cat, "wb", on_done, &last);
+    memstore_settle(store);
+    good("unregistered");
 }
 
 static void
@@ -432,6 +643,69 @@ test_functions(void)
     ok(catalog_function_at(cat, 3) == NULL, "three");
 }
 
+static struct function *
+new_function(const char *id)
+{
+    struct function *f = xcalloc(1, sizeof *f);
+    *f = (struct function){ .id = xstrdup(id), .plugin_id = xstrdup("llm-as-judge::base"),
+                            .provider_id = xstrdup("llm-as-judge"),
+                            .provider_resource_id = xstrdup("r"), .description = xstrdup("d"),
+                            .return_type = json("{\"type\":\"string\"}"),
+                            .params = json("{\"judge_model\":\"m\"}"),
+                            .metadata = json_object_new_object(), .owner = 5 };
+    return f;
+}
+
+static void
+test_registered_functions(void)
+{
+    struct end first = { 0 }, second = { 0 };
+    catalog_put_function(cat, new_function("a/b::c"), on_done, &first);
+    is_int(first.calls, 0, "done comes later than the call");
+    ok(catalog_function(cat, "a/b::c") == NULL, "and nobody sees it before");
+    catalog_put_function(cat, new_function("a/b::c"), on_done, &second);
+    memstore_settle(store);
+    ok(first.calls == 1 && first.good, "a function is registered");
+    ok(second.calls == 1 && !second.good, "its id is taken while it is");
+    is_str(second.err.text, "Scoring function 'a/b::c' already exists", "why");
+    is_str(catalog_function_at(cat, 0)->id, "a/b::c", "it stands in the order of id");
+    catalog_put_function(cat, new_function("llm-as-judge::base"), on_done, &last);
+    memstore_settle(store);
+    bad(ERR_INVALID, "Scoring function 'llm-as-judge::base' already exists");
+
+    reopen();
+    const struct function *f = catalog_function(cat, "a/b::c");
+    ok(f != NULL && !f->builtin && f->owner == 5, "it outlives a restart");
+    CLEANUP_FREE char *type = json_text(f->return_type), *params = json_text(f->params);
+    is_str(type, "{\"type\":\"string\"}", "with its return type");
+    is_str(params, "{\"judge_model\":\"m\"}", "and its params");
+    CLEANUP_JSON json_object *names = catalog_scoring_providers(cat);
+    CLEANUP_FREE char *providers = json_text(names);
+    is_str(providers, "[\"basic\",\"llm-as-judge\"]", "providers of plugins, each once");
+
+    catalog_delete_function(cat, "basic::subset_of", on_done, &last);
+    memstore_settle(store);
+    bad(ERR_NOTSUP, "Scoring function 'basic::subset_of' is built in and cannot be unregistered");
+    ok(catalog_function(cat, "basic::subset_of") != NULL, "it is still there");
+    catalog_delete_function(cat, "nope", on_done, &last);
+    memstore_settle(store);
+    bad(ERR_INVALID, "Scoring function 'nope' not found");
+    catalog_delete_function(cat, "a/b::c", on_done, &last);
+    ok(catalog_function(cat, "a/b::c") != NULL, "a function goes when that is on disk");
+    memstore_settle(store);
+    good("unregistered");
+    ok(catalog_function(cat, "a/b::c") == NULL, "gone");
+    store->fail = ERR_IO;
+    catalog_put_function(cat, new_function("x"), on_done, &last);
+    memstore_settle(store);
+    ok(!last.good && catalog_function(cat, "x") == NULL, "what the disk refuses is not there");
+    catalog_put_function(cat, new_function("x"), on_done, &last);
+    memstore_settle(store);
+    good("its id is free again");
+    catalog_delete_function(cat, "x", on_done, &last);
+    memstore_settle(store);
+}
+
 static void
 test_restart(void)
 {
@@ -481,9 +755,15 @@ main(void)
     test_uri();
     test_delete();
     test_failures();
+    test_append();
+    test_append_after_crash();
+    test_append_fails();
+    test_append_order();
     test_order();
+    test_owners();
     test_benchmarks();
     test_functions();
+    test_registered_functions();
     test_restart();
     catalog_free(cat);
     store_free(store);

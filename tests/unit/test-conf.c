@@ -27,6 +27,25 @@ refused(const char *text, const char *want)
     conf_free(c);
 }
 
+/* What stands behind a NUL would be a setting that does not hold. */
+static void
+test_nul(void)
+{
+    CLEANUP_FREE char *path = xstrdup(tmp("nul.conf"));
+    FILE *fp = fopen(path, "w");
+    fputs("# one\nlimits = { max_runners = 1; };", fp);
+    fputc('\0', fp);
+    fputs("\nnothing = 1;\n", fp);
+    fclose(fp);
+    ok(conf_load(path, &err) == NULL, "a NUL byte is refused");
+    ok(strstr(err.text, "nul.conf:2: a NUL byte") != NULL, "with its line");
+    fp = fopen(path, "w");
+    fclose(fp);
+    struct conf *c = conf_load(path, &err);
+    ok(c != NULL, "an empty file is fine");
+    conf_free(c);
+}
+
 static void
 test_defaults(void)
 {
@@ -63,7 +82,10 @@ test_whole(void)
     CLEANUP_FREE char *text = xasprintf(
         "socket    = { path = \"/run/x.sock\"; mode = \"0600\"; group = \"root\"; };\n"
         "state_dir = \"/var/x/\";\n"
-        "dataset   = { roots = [ \"/srv/evals/\", \"/\" ]; hosts = [ \"https://data.example.org\" ]; };\n"
+        "dataset   = { roots = [ \"/srv/evals/\", \"/\" ]; hosts = [ \"https://data.example.org\" ];\n"
+        "  max_fetch_bytes = 10000000000L; fetch_timeout_ms = 5000; fetch_stall_ms = 2000; };\n"
+        "sources = ( { id = \"source::huggingface\"; max_in_flight = 2; },\n"
+        "  { id = \"source::x\"; base_url = \"http://x:1/y\"; params = { page = 7; }; } );\n"
         "plugins   = { path = ( \"/conf/plugins\" ); };\n"
         "roles     = { judge = \"m1\"; };\n"
         "models = (\n"
@@ -90,6 +112,17 @@ test_whole(void)
     is_str(c->dataset_roots[0], "/srv/evals", "dataset.roots");
     is_str(c->dataset_roots[1], "/", "the root itself keeps its slash");
     is_str(c->dataset_hosts[0], "https://data.example.org", "dataset.hosts");
+    is_int(c->max_fetch_bytes, 10000000000, "dataset.max_fetch_bytes");
+    is_int(c->fetch_timeout_ms, 5000, "dataset.fetch_timeout_ms");
+    is_int(c->fetch_stall_ms, 2000, "dataset.fetch_stall_ms");
+    const struct conf_source *hub = conf_find_source(c, "source::huggingface");
+    const struct conf_source *x = conf_find_source(c, "source::x");
+    is_int(c->n_sources, 2, "sources");
+    is_str(hub->base_url, "https://datasets-server.huggingface.co", "the hub where it is");
+    is_int(hub->max_in_flight, 2, "its max_in_flight");
+    is_str(x->base_url, "http://x:1/y", "another one's base_url");
+    is_int(json_get_int(x->params, "page", 0), 7, "and params");
+    is_int(x->max_attempts, 4, "and what is not given");
     is_str(c->plugin_paths[0], "/conf/plugins", "configured plugins first");
     is_str(c->plugin_paths[1], "/env/one", "then those of the environment");
     is_str(c->plugin_paths[2], "/env/two", "all of them");
@@ -153,6 +186,12 @@ test_wrong(void)
             "evald.conf:1: dataset.roots: must be a list, not a string");
     refused("dataset = { roots = [ \"/srv\",\n\"x\" ]; };",
             "evald.conf:2: dataset.roots[1]: must be an absolute path, not \"x\"");
+    refused("sources = ( { id = \"source::x\"; }, { id = \"source::x\"; } );",
+            "evald.conf:1: sources[1].id: a source before has the id \"source::x\"");
+    refused("sources = ( { id = \"x\"; } );", "evald.conf:1: sources[0].id: \"x\" is no plugin id "
+            "such as \"source::huggingface\"");
+    refused("dataset = { fetch_stall_ms = 999; };", "evald.conf:1: dataset.fetch_stall_ms: must "
+            "be between 1000 and 86400000, not 999");
     refused("dataset = { hosts = [ \"https://x/y\" ]; };", "evald.conf:1: dataset.hosts[0]: "
             "\"https://x/y\" must be scheme and host alone");
     refused("log_level = \"loud\";", "evald.conf:1: log_level: must be error, warning, info or "
@@ -162,6 +201,89 @@ test_wrong(void)
     refused("roles = { judge = \"gone\"; };",
             "evald.conf:1: roles.judge: there is no model \"gone\"");
     refused("@include \"part.conf\"\n", "evald.conf:1: cannot open include file");
+}
+
+static bool
+grants(const struct conf *c, int to, unsigned id, enum role role)
+{
+    for (size_t i = 0; i < c->access.n; i++) {
+        const struct grant *g = &c->access.grants[i];
+        if ((int)g->to == to && g->id == id && g->role == role)
+            return true;
+    }
+    return false;
+}
+
+static void
+test_access(void)
+{
+    struct conf *c = load("access = { read = [ 1001L, 4294967294L ];\n"
+                          " run = ( \"root\", \"1002\", 1003, \"@root\", \"@1004\" ); };");
+    if (!ok(c != NULL, "who has which role")) {
+        diag("%s", err.text);
+        return;
+    }
+    ok(grants(c, GRANT_USER, 1001, ROLE_READ), "an array of uids");
+    ok(grants(c, GRANT_USER, UINT32_MAX - 1, ROLE_READ), "the largest one");
+    ok(grants(c, GRANT_USER, 0, ROLE_RUN), "the name of a user");
+    ok(grants(c, GRANT_USER, 1002, ROLE_RUN), "a uid as a string");
+    ok(grants(c, GRANT_USER, 1003, ROLE_RUN), "a uid in a list");
+    ok(grants(c, GRANT_GROUP, 0, ROLE_RUN), "the name of a group");
+    ok(grants(c, GRANT_GROUP, 1004, ROLE_RUN), "a gid");
+    ok(grants(c, GRANT_USER, 0, ROLE_ADMIN), "root administrates where nobody is named");
+    ok(!grants(c, GRANT_ALL, 0, ROLE_RUN), "nobody else has a role");
+    struct conf *again = load("access = { run = [ \"*\" ]; admin = [ 7 ]; };");
+    conf_adopt(c, again);
+    ok(grants(c, GRANT_ALL, 0, ROLE_RUN), "everybody; SIGHUP changes roles");
+    ok(!grants(c, GRANT_USER, 1001, ROLE_READ), "all of them");
+    ok(grants(c, GRANT_USER, 7, ROLE_ADMIN), "administrators");
+    ok(!grants(c, GRANT_USER, 0, ROLE_ADMIN), "are who is named, and nobody else");
+    conf_free(c);
+    c = load("access = { admin = [ ]; };");
+    is_int(c->access.n, 0, "none at all");
+    conf_free(c);
+
+    refused("access = {\n run = [ \"root\",\n \"no-such-user\" ]; };",
+            "evald.conf:3: access.run[1]: there is no user \"no-such-user\"");
+    refused("access = {\n read = [ \"@no-such-group\" ]; };",
+            "evald.conf:2: access.read[0]: there is no group \"no-such-group\"");
+    refused("access = { run = [ \"\" ]; };",
+            "evald.conf:1: access.run[0]: there is no user \"\"");
+    refused("access = { run = [ \"@\" ]; };",
+            "evald.conf:1: access.run[0]: there is no group \"\"");
+    refused("access = { run = [ -1 ]; };", "evald.conf:1: access.run[0]: -1 is no uid");
+    refused("access = { run = [ 4294967295L ]; };",
+            "evald.conf:1: access.run[0]: 4294967295 is no uid");
+    refused("access = { run = [ \"4294967295\" ]; };",
+            "evald.conf:1: access.run[0]: there is no user \"4294967295\"");
+    refused("access = { run = ( { } ); };", "evald.conf:1: access.run[0]: must be the name of a "
+            "user, \"@group\" or a uid");
+    refused("access = { run = \"root\"; };",
+            "evald.conf:1: access.run: must be a list of users and groups");
+    refused("access = { write = [ ]; };", "evald.conf:1: access.write: there is no such setting");
+    refused("access = 1;", "evald.conf:1: access: must be a group");
+}
+
+static void
+test_limits_per_user(void)
+{
+    struct conf *c = load("limits = { jobs_per_user = 1; queued_jobs_per_user = 2;\n"
+                          " calls_per_user = 3; connections_per_user = 4;\n"
+                          " stored_bytes_per_user = 5000000000000L; };");
+    ok(c != NULL, "limits of each user");
+    is_int(c->jobs_per_user, 1, "jobs_per_user");
+    is_int(c->queued_jobs_per_user, 2, "queued_jobs_per_user");
+    is_int(c->calls_per_user, 3, "calls_per_user");
+    is_int(c->connections_per_user, 4, "connections_per_user");
+    is_int(c->stored_bytes_per_user, 5000000000000, "stored_bytes_per_user");
+    conf_free(c);
+    c = load("");
+    is_int(c->queued_jobs_per_user, 10000, "by default, how many may wait");
+    is_int(c->jobs_per_user + c->calls_per_user + c->connections_per_user
+               + c->stored_bytes_per_user, 0, "and nothing else is limited");
+    conf_free(c);
+    refused("limits = { stored_bytes_per_user = -1; };", "evald.conf:1: limits."
+            "stored_bytes_per_user: must be between 0 and 9223372036854775807, not -1");
 }
 
 static void
@@ -245,8 +367,11 @@ int
 main(void)
 {
     test_defaults();
+    test_nul();
     test_whole();
     test_wrong();
+    test_access();
+    test_limits_per_user();
     test_wrong_models();
     test_include();
     return tap_done();

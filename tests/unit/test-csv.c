@@ -118,6 +118,12 @@ test_shape(void)
     CSV("lines of blanks are skipped, before the header too", "\n  \n\t\na\n\n1\n \t \n2\n  ",
         "{\"a\":1}\n{\"a\":2}\n");
     CSV("a blank line with CR", " \ra\r \r1\r", "{\"a\":1}\n");
+    CSV("blanks behind a CR belong to the next line", "a,b\r x,1\r\ty,2\r",
+        "{\"a\":\" x\",\"b\":1}\n{\"a\":\"\\ty\",\"b\":2}\n");
+    CSV("a blank line before a header that begins without a name", "\r,b\r1,2\r",
+        "{\"Unnamed: 0\":1,\"b\":2}\n");
+    CSV("LF behind CR is one end, CR behind LF another", "a\n\r1\r\n2\n\r\r\n3",
+        "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
     CSV("a quoted empty cell is no blank line", "a\nx\n\"\"\ny\n",
         "{\"a\":\"x\"}\n{\"a\":null}\n{\"a\":\"y\"}\n");
     CSV("a quoted blank is no blank line", "a\nx\n\" \"\n", "{\"a\":\"x\"}\n{\"a\":\" \"}\n");
@@ -174,6 +180,13 @@ test_integers(void)
            "\"9223372036854775808\"|null|\"1\"");
     COLUMN("missing first: text as well", "|9223372036854775808",
            "null|\"9223372036854775808\"");
+    COLUMN("and a marker beside it is missing all the same", "NULL|18446744073709551616||5",
+           "null|\"18446744073709551616\"|null|\"5\"");
+    COLUMN("the least integer is a number beside missing cells, too",
+           "-9223372036854775808||1", "-9.223372036854776e+18|null|1.0");
+    COLUMN("-0 is 0, and -0.0 where floats are", "-0|-0", "0|0");
+    COLUMN("zeros in front count for nothing in a float", "00000000000000000000001|.5",
+           "1.0|0.5");
     COLUMN("an integer beyond uint64 before a float: text", "18446744073709551616|1.5",
            "\"18446744073709551616\"|\"1.5\"");
     COLUMN("behind one it is a float", "1.5|18446744073709551616",

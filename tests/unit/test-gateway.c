@@ -372,8 +372,13 @@ configure(const char *id, const char *url, unsigned max_in_flight, const char *m
     link_end(l);
     /* it must have been read before the asks that follow on another link */
     last_fetched[0] = '\0';
-    link_put(l, FRAME_FETCH, 7, STR("{\"url\":\"http://127.0.0.1/\",\"max\":1}"));
-    has_text(last_fetched, "\"status\":-5");
+    link_begin(l, FRAME_FETCH, 7);
+    link_part(l, STR("{\"url\":\"http://127.0.0.1/\",\"hosts\":[],\"max\":1,\"timeout_ms\":1000,"
+                     "\"stall_ms\":1000}"));
+    link_send_fd(l, open("/dev/null", O_WRONLY | O_CLOEXEC));
+    link_end(l);
+    has_text(last_fetched, "{\"error\":\"invalid\",\"message\":\"http://127.0.0.1/: leads to "
+                           "http://127.0.0.1:80, which is none of the allowed hosts\"}");
 }
 
 static void

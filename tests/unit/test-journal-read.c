@@ -297,7 +297,7 @@ test_values(void)
     is_str(got_text.ptr, "{\"manifest\":1}", "the manifest is read while the job runs");
     journal_set(j, "manifest", STR("{\"manifest\":2}"), on_done, NULL);
     wait_answer();
-    journal_event(j, "started", STR("{}"));
+    journal_event(j, "started", STR("{}"), NULL, NULL);
     journal_checkpoint(j, on_done, NULL);
     wait_answer();
     is_int(got_err.code, ERR_NONE, "all of it goes into the main file");

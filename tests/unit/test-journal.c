@@ -126,6 +126,54 @@ test_job_rows(void)
     store_free(s);
 }
 
+static void
+list_marks(void *arg, const struct job_row *r)
+{
+    text_putf(arg, "%lld:%s:%d%d:%lld ", (long long)r->id, r->benchmark, r->paused, r->retry,
+              (long long)r->parent);
+}
+
+/* A catalogue as evald 0.1.0 makes it. */
+static void
+test_old_catalogue(void)
+{
+    static const char old[] =
+        "CREATE TABLE resource(seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+        " id TEXT NOT NULL, owner INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE(kind, id));"
+        "CREATE TABLE job(id INTEGER PRIMARY KEY, benchmark TEXT NOT NULL,"
+        " owner INTEGER NOT NULL, state TEXT NOT NULL, created_unix_ms INTEGER NOT NULL,"
+        " started_unix_ms INTEGER NOT NULL, ended_unix_ms INTEGER NOT NULL,"
+        " rows_done INTEGER NOT NULL, rows_total INTEGER NOT NULL,"
+        " rows_failed INTEGER NOT NULL, error_code TEXT, error TEXT);"
+        "CREATE TABLE counter(name TEXT PRIMARY KEY, next INTEGER NOT NULL);"
+        "PRAGMA user_version = 1;"
+        "INSERT INTO job VALUES(4, 'b', 7, 'completed', 1, 2, 3, 9, 9, 1, NULL, NULL);"
+        "INSERT INTO resource(kind, id, owner, json) VALUES('dataset', 'd', 7, '{}');";
+    struct err err;
+    CLEANUP_FREE char *state = xasprintf("%s/old", dir);
+    CLEANUP_FREE char *path = xasprintf("%s/catalog.db", state);
+    sqlite3 *db;
+    mkdir(state, 0700);
+    ok(sqlite3_open(path, &db) == SQLITE_OK
+           && sqlite3_exec(db, old, NULL, NULL, NULL) == SQLITE_OK,
+       "there is a catalogue of evald 0.1.0");
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) {
+        struct store *s = store_open(loop, state, &err);
+        ok(s != NULL, "it is opened: %s", s ? "" : err.text);
+        CLEANUP_TEXT struct text t = TEXT_INIT;
+        job_rows_each(s, list_marks, &t, &err);
+        is_str(t.ptr, i == 0 ? "4:b:00:-1 " : "4:b:00:-1 5:c:11:4 ", "with its jobs");
+        is_str(list_kind(s, "dataset"), "d:7:{} ", "and its data sets");
+        struct job_row row = { .id = 5, .benchmark = "c", .state = "scheduled", .paused = true,
+                               .retry = true, .parent = 4 };
+        job_row_put(s, &row, on_done, NULL);
+        wait_answer();
+        is_int(got_err.code, ERR_NONE, "and takes new ones");
+        store_free(s);
+    }
+}
+
 /* ---- records ---- */
 
 static void
@@ -383,6 +431,7 @@ run(void)
     test_lock();
     test_catalogue();
     test_job_rows();
+    test_old_catalogue();
     test_records();
     test_senseless();
     test_full_disk();

@@ -522,6 +522,38 @@ compact(void)
     is_str(t.ptr, "1e5", "a number stays as it is written");
 }
 
+static void
+finite_numbers(void)
+{
+    static const char *const cases[][2] = {
+        { "NaN", "null" },
+        { "-Infinity", "null" },
+        { "1e999", "null" },
+        { "-1E400", "null" },
+        { "1e308", "1e308" },
+        { "-0.0", "-0.0" },
+        { "\"NaN\"", "\"NaN\"" },
+        { "[ NaN , -Infinity,Infinity ,1e5]", "[null,null,null,1e5]" },
+        { "{\"Infinity\" : {\"a\":NaN}, \"b\":[true,false,null,-1]}",
+          "{\"Infinity\":{\"a\":null},\"b\":[true,false,null,-1]}" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CLEANUP_TEXT struct text t = TEXT_INIT;
+        jtext_put_finite(&t, jtext_value(str_z(cases[i][0])));
+        is_str(t.ptr, cases[i][1], "finite: %s", cases[i][0]);
+    }
+    char digits[500];
+    memset(digits, '7', 499);
+    digits[499] = '\0';
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    jtext_put_finite(&t, jtext_value(str_z(digits)));
+    is_str(t.ptr, digits, "an integer of any size stays");
+    digits[450] = '.';
+    text_clear(&t);
+    jtext_put_finite(&t, jtext_value(str_z(digits)));
+    is_str(t.ptr, "null", "a float of that size does not");
+}
+
 int
 main(void)
 {
@@ -537,5 +569,6 @@ main(void)
     numbers();
     doubles();
     compact();
+    finite_numbers();
     return tap_done();
 }

@@ -35,7 +35,7 @@ static const struct way ways[] = {
     { "OPTIONS", "/v1/eval/benchmarks", ROUTES_OTHER_METHODS, "GET, POST", NULL, NULL },
     { "PUT", "/v1beta/datasets/x/y", ROUTES_OTHER_METHODS, "GET, DELETE", NULL, NULL },
     { "get", "/v1/health", ROUTES_OTHER_METHODS, "GET", NULL, NULL },
-    { "POST", "/v1/models", ROUTES_OTHER_METHODS, "GET", NULL, NULL },
+    { "PUT", "/v1/models", ROUTES_OTHER_METHODS, "GET, POST", NULL, NULL },
 
     { "GET", "/v1alpha/eval/benchmarks", ROUTES_FOUND, "/eval/benchmarks", NULL, NULL },
     { "GET", "/v1alpha/eval/benchmarks/mmlu::pro", ROUTES_FOUND, B, "mmlu::pro", NULL },

@@ -88,6 +88,20 @@ say_row(struct fake *f, int row, size_t pad)
 }
 
 static void
+say_error(struct fake *f, int row)
+{
+    link_begin(f->link, FRAME_RECORD, 0);
+    text_putf(link_part_begin(f->link),
+              "[[\"e\",%d,0,-1,1,\"candidate\",\"remote\"],[\"g\",%d,0,%d,0,null],"
+              "[\"s\",%d,0,0,null]]", row, row, row, row);
+    link_part_end(f->link);
+    link_part(f->link, STR("broken"));
+    link_part(f->link, STR("{\"generated_answer\":null,\"error\":{}}"));
+    link_part(f->link, STR("{\"score\":null,\"error\":{}}"));
+    link_end(f->link);
+}
+
+static void
 ask_next(struct fake *f, const char *what, int64_t from)
 {
     CLEANUP_TEXT struct text t = TEXT_INIT;
@@ -139,6 +153,12 @@ run_rows(struct fake *f)
             die(f, i, CRUMB_BUSY);
         if (i == 1 && strcmp(a, "hold") == 0 && !f->resume)
             return;
+        if (i == 1 && !f->resume && (strcmp(a, "errs") == 0 || strcmp(a, "errs-hold") == 0)) {
+            say_error(f, i);
+            if (strcmp(a, "errs-hold") == 0)
+                return;
+            continue;
+        }
         say_row(f, i, 0);
     }
     f->lines = 0;
@@ -277,6 +297,16 @@ catalog_benchmark(const struct catalog *c, const char *id)
     return strcmp(id, "b") == 0 ? &benchmark : NULL;
 }
 
+static int64_t catalog_bytes; /* of every user's data sets */
+
+int64_t
+catalog_user_bytes(const struct catalog *c, uid_t owner)
+{
+    (void)c;
+    (void)owner;
+    return catalog_bytes;
+}
+
 const struct dataset *
 catalog_dataset(const struct catalog *c, const char *id)
 {
@@ -355,7 +385,8 @@ make_spec(const char *what, size_t pad)
     for (size_t i = 0; i < pad; i++)
         text_putc(&t, 'x');
     text_puts(&t, "\"}}],\"dataset\":{},\"epochs\":1,\"models\":[],\"plugin_timeout_ms\":1000,"
-                  "\"on_error\":\"record\",\"max_error_rate\":1}");
+                  "\"max_error_rate\":1,\"on_error\":");
+    text_puts(&t, strcmp(what, "errs-hold") == 0 ? "\"fail\"}" : "\"record\"}");
     json_object *o = NULL;
     struct err err;
     if (json_parse(text_str(&t), &o, NULL, &err) < 0)
@@ -378,8 +409,9 @@ submit_large(const char *what, size_t pad)
     snprintf(path, sizeof path, "%s/datasets/five", conf.state_dir);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct dataset_snapshot snapshot = { .fd = fd, .format = ROWS_JSONL, .size = 40,
-                                         .name = xstrdup("d"), .fingerprint = xstrdup("x") };
-    sched_submit(sched, "b", 0, make_spec(what, pad), &snapshot, on_created, NULL);
+                                         .name = xstrdup("d"), .fingerprint = xstrdup("rows:five:40") };
+    sched_submit(sched, "b", 0, make_spec(what, pad), &snapshot, &(struct job_origin){ NULL },
+                 on_created, NULL);
     wait_answer();
     return got_id;
 }
@@ -621,13 +653,14 @@ test_queue(void)
         last = submit("go");
     worker_drain(store_reader(store));
     worker_drain(store_worker(store));
-    is_int(count_fds() - before, 20, "a job that waits holds one descriptor, its data");
+    is_int(count_fds(), before, "a job that waits holds no descriptor of rows that are evald's");
     for (int64_t id = third; id <= last; id++) {
         sched_cancel(sched, id, on_done, NULL);
         wait_answer();
     }
     is_str(state(third), "cancelled", "a job that waits is cancelled");
-    is_int(count_fds(), before - 1, "and holds nothing");
+    worker_drain(store_worker(store)); /* notes of it in the journals */
+    is_int(count_fds(), before, "and holds nothing");
     sched_cancel(sched, first, on_done, NULL);
     wait_answer();
     is_str(end_of(second), "completed", "the second has its turn");
@@ -713,18 +746,154 @@ test_killed_evald(void)
 }
 
 static bool
+is_there(int64_t id, const char *end)
+{
+    CLEANUP_FREE char *name = xasprintf("jobs/%lld%s", (long long)id, end);
+    return faccessat(store_dir(store), name, F_OK, 0) == 0;
+}
+
+/* Writes of jobs' lines fail while their table is hidden. */
+static void
+hide_lines(bool hide)
+{
+    sqlite3 *db;
+    CLEANUP_FREE char *path = xasprintf("%s/catalog.db", conf.state_dir);
+    bool done = sqlite3_open(path, &db) == SQLITE_OK
+                && sqlite3_exec(db, hide ? "ALTER TABLE job RENAME TO hidden"
+                                         : "ALTER TABLE hidden RENAME TO job",
+                                NULL, NULL, NULL) == SQLITE_OK;
+    sqlite3_close(db);
+    ok(done, hide ? "the catalogue takes no lines" : "it takes them again");
+}
+
+static void
+killed_and_started_again(void)
+{
+    sched_free(sched);
+    store_free(store);
+    start_evald();
+}
+
+static void
+ignore_done(void *arg, const struct err *err)
+{
+    (void)arg;
+    (void)err;
+}
+
+static int
+control(void (*fn)(struct sched *, int64_t, store_done_fn *, void *), int64_t id)
+{
+    fn(sched, id, on_done, NULL);
+    wait_answer();
+    return got_err.code;
+}
+
+static void
+test_pause(void)
+{
+    int64_t id = submit("hold");
+    struct job *j = sched->jobs[sched->n_jobs - 1];
+    until(j->counts.generations == 1);
+    is_int(control(sched_pause, id), ERR_NONE, "a running job is paused");
+    until(j->runner == NULL);
+    is_str(state(id), "scheduled", "it waits");
+    is_int(sched->running, 0, "its place is free");
+    is_int(control(sched_pause, id), ERR_NONE, "pausing it again changes nothing");
+    is_int(control(sched_retry, id), ERR_CONFLICT, "it cannot be retried");
+    killed_and_started_again();
+    is_str(state(id), "scheduled", "it waits over a restart");
+    ok(sched_job(sched, id)->paused, "paused as it is");
+    is_int(control(sched_resume, id), ERR_NONE, "until it is resumed");
+    is_str(end_of(id), "completed", "then it goes on");
+    is_str(result_of(id), WHOLE, "to the same result");
+    is_int(control(sched_pause, id), ERR_CONFLICT, "a job that has ended is not paused");
+    is_int(control(sched_resume, id), ERR_CONFLICT, "nor resumed");
+
+    id = submit("hold");
+    j = sched->jobs[sched->n_jobs - 1];
+    until(j->counts.generations == 1);
+    sched_pause(sched, id, ignore_done, NULL);
+    sched_resume(sched, id, on_done, NULL);
+    wait_answer();
+    ok(j->runner != NULL && !j->info.paused, "a pause that is taken back at once");
+    control(sched_pause, id);
+    control(sched_resume, id); /* while it is being stopped */
+    is_str(end_of(id), "completed", "or a little later does no harm");
+    is_str(result_of(id), WHOLE, "at all");
+}
+
+static void
+test_retry(void)
+{
+    int64_t id = submit("errs");
+    is_str(end_of(id), "completed", "a job with a row in error");
+    is_int(sched_job(sched, id)->rows_failed, 1, "which it counts");
+    is_int(control(sched_retry, id), ERR_NONE, "is retried");
+    killed_and_started_again();
+    is_str(end_of(id), "completed", "by the next evald, where the first was killed");
+    is_int(sched_job(sched, id)->rows_failed, 0, "and has none");
+    is_str(result_of(id), WHOLE, "in its result");
+    is_int(control(sched_retry, id), ERR_NONE, "another retry");
+    is_str(state(id), "completed", "has nothing to do");
+    ok(!is_there(id, ".rows"), "and leaves nothing");
+
+    id = submit("errs");
+    is_str(end_of(id), "completed", "one more");
+    hide_lines(true);
+    ok(control(sched_retry, id) != ERR_NONE, "a retry that cannot be recorded: %s", got_err.text);
+    hide_lines(false);
+    is_str(state(id), "completed", "leaves the job as it was");
+    is_int(sched->running, 0, "and no place taken");
+    is_int(control(sched_retry, id), ERR_NONE, "it can be tried again");
+    is_int(control(sched_cancel, id), ERR_NONE, "and cancelled");
+    is_int(control(sched_retry, id), ERR_NONE, "and retried right then");
+    is_str(end_of(id), "completed", "to its end");
+    is_str(result_of(id), WHOLE, "whole");
+}
+
+/* The row that fails is in the journal; that it ends the job is not. */
+static void
+test_fatal_row(void)
+{
+    int64_t id = submit("errs-hold");
+    struct job *j = sched->jobs[sched->n_jobs - 1];
+    until(j->counts.failed == 1);
+    killed_and_started_again();
+    is_str(end_of(id), "completed", "a row that is to end its job is not passed over");
+    is_str(result_of(id), WHOLE, "but done again");
+}
+
+static void
+test_rescore(void)
+{
+    int64_t id = submit("go");
+    end_of(id);
+    json_object *spec = make_spec("go", 0);
+    json_object *data = json_get(spec, "dataset");
+    json_add_str(data, "id", "d");
+    json_add_str(data, "fingerprint", "rows:five:40");
+    json_add_int(data, "size", 40);
+    sched_rescore(sched, id, 0, spec, &(struct job_origin){ NULL }, on_created, NULL);
+    wait_answer();
+    is_int(got_err.code, ERR_NONE, "a job is rescored: %s", got_err.text);
+    ok(got_id > id && sched_job(sched, got_id)->parent == id, "by a new one that knows it");
+    is_str(end_of(got_id), "completed", "which completes");
+    sched_rescore(sched, 12345, 0, make_spec("go", 0), &(struct job_origin){ NULL }, on_created, NULL);
+    wait_answer();
+    is_int(got_err.code, ERR_INVALID, "a job that is not there is not rescored");
+    sched_rescore(sched, id, 0, make_spec("go", 0), &(struct job_origin){ NULL }, on_created, NULL);
+    wait_answer();
+    is_int(got_err.code, ERR_INVALID, "nor one whose data are others now: %s", got_err.text);
+    is_int(sched->running, 0, "and no place is taken");
+}
+
+static bool
 touch(int64_t id, const char *end)
 {
     CLEANUP_FREE char *name = xasprintf("jobs/%lld%s", (long long)id, end);
     CLEANUP_CLOSE int fd = openat(store_dir(store), name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     return fd >= 0;
-}
-
-static bool
-is_there(int64_t id, const char *end)
-{
-    CLEANUP_FREE char *name = xasprintf("jobs/%lld%s", (long long)id, end);
-    return faccessat(store_dir(store), name, F_OK, 0) == 0;
 }
 
 static void
@@ -750,20 +919,6 @@ test_leftovers(void)
     ok(is_there(never, ".note"), "a file that is not its own stays");
     is_str(end_of(held), "completed", "so do the data of a job that goes on");
     ok(!is_there(held, ".rows"), "until it has ended");
-}
-
-/* Writes of jobs' lines fail while their table is hidden. */
-static void
-hide_lines(bool hide)
-{
-    sqlite3 *db;
-    CLEANUP_FREE char *path = xasprintf("%s/catalog.db", conf.state_dir);
-    bool done = sqlite3_open(path, &db) == SQLITE_OK
-                && sqlite3_exec(db, hide ? "ALTER TABLE job RENAME TO hidden"
-                                         : "ALTER TABLE hidden RENAME TO job",
-                                NULL, NULL, NULL) == SQLITE_OK;
-    sqlite3_close(db);
-    ok(done, hide ? "the catalogue takes no lines" : "it takes them again");
 }
 
 static void
@@ -942,6 +1097,10 @@ main(int argc, char **argv)
     test_cancel_races();
     test_park();
     test_killed_evald();
+    test_pause();
+    test_retry();
+    test_fatal_row();
+    test_rescore();
     test_leftovers();
     test_unrecorded_end();
     test_few_descriptors();

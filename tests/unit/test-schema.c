@@ -29,6 +29,9 @@ checks(void)
         { "{\"type\":[\"object\",\"null\"]}", "schema.type: must be \"object\" here" },
         { "{\"pattern\":\"x\"}", "schema: unknown keyword 'pattern'" },
         { "{\"$ref\":\"#\"}", "schema: unknown keyword '$ref'" },
+        { "{\"properties\":{\"a\":{\"evald:model\":true}}}", NULL },
+        { "{\"properties\":{\"a\":{\"evald:model\":1}}}",
+          "schema.properties.a[\"evald:model\"]: must be true or false" },
         { "{\"properties\":{\"a\":{\"properties\":{\"b c\":{\"anyOf\":[]}}}}}",
           "schema.properties.a.properties[\"b c\"]: unknown keyword 'anyOf'" },
         { "{\"properties\":{\"a\":{\"a\\nb\":1}}}", "schema.properties.a: unknown keyword 'a\\nb'" },
@@ -234,9 +237,52 @@ raw_values(void)
            "an array kept as text is checked as an array");
 }
 
+static json_object *
+parsed(const char *text)
+{
+    json_object *o = NULL;
+    json_parse(str_z(text), &o, NULL, NULL);
+    return o;
+}
+
+struct names {
+    struct text text;
+    int left;
+};
+
+static int
+on_model(void *arg, const char *name)
+{
+    struct names *n = arg;
+    text_putf(&n->text, "%s ", name);
+    return --n->left == 0 ? 7 : 0;
+}
+
+static void
+test_models(void)
+{
+    CLEANUP_JSON json_object *schema = parsed(
+        "{\"properties\":{\"judge\":{\"type\":\"string\",\"evald:model\":true},"
+        "\"other\":{\"type\":\"string\"},\"off\":{\"evald:model\":false},"
+        "\"all\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{"
+        "\"m\":{\"type\":[\"string\",\"null\"],\"evald:model\":true}}}}}}");
+    CLEANUP_JSON json_object *value = parsed(
+        "{\"judge\":\"a\",\"other\":\"b\",\"off\":\"c\",\"unknown\":\"d\","
+        "\"all\":[{\"m\":\"e\"},{\"m\":null},{\"m\":\"f\"}]}");
+    struct names n = { TEXT_INIT, 100 };
+    is_int(schema_each_model(schema, value, on_model, &n), 0, "all models are named");
+    is_str(n.text.ptr, "a e f ", "where the schema says so, at any depth");
+    text_clear(&n.text);
+    n.left = 2;
+    is_int(schema_each_model(schema, value, on_model, &n), 7, "until the caller has enough");
+    is_str(n.text.ptr, "a e ", "and no further");
+    text_fini(&n.text);
+}
+
 int
 main(void)
 {
+    test_models();
     checks();
     applies();
     unknown_members();

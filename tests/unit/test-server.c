@@ -296,6 +296,8 @@ has_header(const struct answer *a, const char *line)
     return strcasestr(a->head, want) != NULL;
 }
 
+static unsigned per_uid, idle_s;
+
 static void
 start(int deadline_ms)
 {
@@ -306,7 +308,7 @@ start(int deadline_ms)
     bool bound = bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 512) == 0;
     struct server_options o = {
         .dispatch = dispatch, .max_body = MAX_BODY, .request_deadline_ms = deadline_ms,
-        .own_socket = true,
+        .own_socket = true, .max_connections_per_uid = per_uid, .idle_timeout_s = idle_s,
     };
     server = bound ? server_open(loop, fd, &o, &err) : NULL;
     if (!ok(server != NULL, "the server starts"))
@@ -421,39 +423,75 @@ test_too_large(void)
     free(big);
 }
 
+/* tests/api/http.bats has every kind there is. */
 static void
 test_malformed(void)
 {
-    static const char *const bad[] = {
-        "\x16\x03\x01\x02", "GET\r\n\r\n", "GET /x HTTP/9\r\n\r\n",
-        "POST /x HTTP/1.1\r\nContent-Length: abc\r\n\r\n",
-        "POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        "POST /x HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-        "GET /x HTTP/1.1\r\nno colon\r\n\r\n", "GET /x HTTP/1.1\r\n: empty\r\n\r\n",
-        "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    static const struct {
+        const char *bytes;
+        int status;
+    } bad[] = {
+        { "\x16\x03\x01\x02", 400 },
+        { "GET\r\n\r\n", 400 },
+        { "GET /x HTTP/9\r\n\r\n", 400 },
+        { "GET /x HTTP/2.0\r\n\r\n", 505 },
+        { "POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400 },
+        { "POST /x HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 413 },
+        { "GET /x HTTP/1.1\r\nno colon\r\n\r\n", 400 },
+        { "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 },
     };
     n_dispatched = 0;
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+    for (size_t i = 0; i < 3 * ARRAY_LEN(bad); i++) {
         struct client *c = dial();
         struct answer *a;
-        say(c, bad[i]);
+        size_t kind = i % ARRAY_LEN(bad);
+        if (i >= ARRAY_LEN(bad)) { /* behind good ones: at once, and after a while */
+            n_held = 0;
+            say(c, i % 2 ? GET("/hold") : GET("/x"));
+            UNTIL(i % 2 == 0 || n_held == 1);
+            if (i % 2)
+                request_reply_json(held[0], json_object_new_object());
+            hear(c);
+        }
+        size_t n = strlen(bad[kind].bytes);
+        say_n(c, bad[kind].bytes, n / 2); /* in two pieces, and both have arrived */
         for (int k = 0; k < 10; k++)
             turn();
-        shutdown(c->fd, SHUT_WR);
+        say_n(c, bad[kind].bytes + n / 2, n - n / 2);
         a = hear(c);
-        ok(a->status == 0 || a->status >= 400 || a->status == 200, "malformed request %zu: %d",
-           i, a->status);
+        is_int(a->status, bad[kind].status, "malformed request %zu", i);
+        ok(has_header(a, "Content-Type: application/json") && has_header(a, "Connection: close")
+               && strncmp(a->body.ptr, "{\"detail\":\"", 11) == 0,
+           "gets the error body");
+        UNTIL((take(c), c->eof));
+        ok(c->eof, "and is closed");
         hang_up(c);
     }
-    CLEANUP_TEXT struct text big = TEXT_INIT;
-    text_puts(&big, "GET /x HTTP/1.1\r\nX: ");
-    for (int i = 0; i < 200000; i++)
-        text_putc(&big, 'h');
-    text_puts(&big, "\r\n\r\n");
+    is_int(n_dispatched, 2 * ARRAY_LEN(bad), "no handler saw any of them");
+    UNTIL(server_busy(server) == 0);
+
     struct client *c = dial();
-    say_n(c, big.ptr, big.len);
-    struct answer *a = hear(c);
-    ok(a->status == 431 || a->status == 0 || a->status == 413, "a header too large is refused");
+    struct answer *a;
+    n_held = 0;
+    say(c, GET("/hold") "rubbish\r\n\r\n");
+    UNTIL(n_held == 1);
+    request_reply_json(held[0], json_object_new_object());
+    is_int(hear(c)->status, 200, "rubbish behind a request that takes its time: that is answered");
+    UNTIL((take(c), c->eof));
+    ok(c->eof, "and then it is closed");
+    hang_up(c);
+
+    c = dial();
+    n_held = 0;
+    say(c, GET("/hold"));
+    UNTIL(n_held == 1);
+    say(c, "rubbish\r\n\r\n");
+    for (int i = 0; i < 10; i++)
+        turn();
+    request_reply_json(held[0], json_object_new_object());
+    is_int(hear(c)->status, 200, "the same when it comes later");
+    is_int(hear(c)->status, 400, "and rubbish is told so");
+    UNTIL((take(c), c->eof));
     hang_up(c);
 
     c = dial();
@@ -618,11 +656,16 @@ test_deadline(void)
                 && errno != EAGAIN)
                 break;
             sent++;
-            take(c);
+            while (take(c))
+                ;
             usleep(2000);
         }
         UNTIL((take(c), c->eof));
         ok(c->eof, "a sender that drips bytes is cut off (%zu)", i);
+        a = hear(c);
+        is_int(a->status, 408, "and told why");
+        ok(strstr(a->body.ptr, "{\"detail\":\"the request did not arrive in time\"") == a->body.ptr,
+           "with the error body");
         hang_up(c);
     }
     struct client *piped = dial();
@@ -701,6 +744,58 @@ test_few_descriptors(void)
     hang_up(last);
 }
 
+static void
+test_per_uid(void)
+{
+    struct client *c[7];
+    struct answer *a;
+    for (size_t i = 0; i < 3; i++) {
+        c[i] = dial();
+        is_int(call(c[i], GET("/x"))->status, 200, "connection %zu of three that one user may have", i);
+    }
+    c[3] = dial();
+    a = call(c[3], GET("/x"));
+    is_int(a->status, 503, "one more is refused");
+    ok(has_header(a, "Retry-After: 1") && has_header(a, "x-should-retry: true")
+           && has_header(a, "Connection: close")
+           && strncmp(a->body.ptr, "{\"detail\":\"", 11) == 0,
+       "and told to come again");
+    UNTIL((take(c[3]), c[3]->eof));
+    hang_up(c[3]);
+    for (size_t i = 3; i < 7; i++)
+        c[i] = dial();
+    UNTIL((take(c[6]), c[6]->eof));
+    ok(c[6]->eof, "twice as many are not even listened to");
+    hang_up(c[0]);
+    hang_up(c[6]);
+    hang_up(c[5]);
+    for (int i = 0; i < 20; i++)
+        turn();
+    hang_up(c[4]);
+    for (int i = 0; i < 20; i++)
+        turn();
+    is_int(call(c[3], GET("/x"))->status, 200, "who waits until there is room again is served");
+    for (size_t i = 1; i < 4; i++)
+        hang_up(c[i]);
+}
+
+/* It asks for much and reads nothing. */
+static void
+test_deaf(void)
+{
+    asked = closed = 0;
+    struct client *c = dial();
+    say(c, GET("/stream"));
+    UNTIL(closed == 1);
+    is_int(closed, 1, "who does not read for the idle time is cut off");
+    UNTIL(server_busy(server) == 0);
+    hang_up(c);
+    c = dial();
+    UNTIL((take(c), c->eof));
+    ok(c->eof, "who says nothing for the idle time, too");
+    hang_up(c);
+}
+
 int
 main(void)
 {
@@ -725,6 +820,17 @@ main(void)
 
     test_few_descriptors();
     server_free(server);
+
+    per_uid = 3;
+    start(0);
+    test_per_uid();
+    server_free(server);
+    per_uid = 0;
+    idle_s = 1;
+    start(0);
+    test_deaf();
+    server_free(server);
+    idle_s = 0;
 
     start(300);
     test_deadline();

@@ -42,6 +42,8 @@ static struct conf_model models[] = {
       .max_in_flight = 1000 },
 };
 
+static int n_more_providers;
+
 static struct conf conf = {
     .models = models, .n_models = ARRAY_LEN(models), .max_attempts = 4,
     .plugin_timeout_ms = 30000, .ask_timeout_ms = 120000,
@@ -55,6 +57,17 @@ catalog_function(const struct catalog *c, const char *id)
         if (strcmp(functions[i].id, id) == 0)
             return &functions[i];
     return NULL;
+}
+
+json_object *
+catalog_scoring_providers(const struct catalog *c)
+{
+    (void)c;
+    json_object *names = json_object_new_array();
+    json_object_array_add(names, json_object_new_string("basic"));
+    for (int i = 0; i < n_more_providers; i++)
+        json_object_array_add(names, json_object_new_string("acme"));
+    return names;
 }
 
 const struct plugin *
@@ -191,9 +204,16 @@ static void
 test_functions(void)
 {
     is_str(scoring("{\"nobody::knows\":null}", NULL),
-           "invalid: Scoring_function `nobody::knows` not served by any of the providers. Make "
-           "sure there is a Scoring provider serving this scoring_function.",
+           "invalid: Scoring_function `nobody::knows` not served by provider: `basic`. Make "
+           "sure there is an Scoring provider serving this scoring_function.",
            "an unknown function, in the protocol's words");
+    n_more_providers = 2;
+    is_str(scoring("{\"nobody::knows\":null}", NULL),
+           "invalid: Scoring_function `nobody::knows` not served by any of the providers: "
+           "basic, acme, acme. Make sure there is an Scoring provider serving this "
+           "scoring_function.",
+           "where there are several providers");
+    n_more_providers = 0;
     is_str(scoring("{\"acme::gone\":null}", NULL),
            "invalid: scoring function 'acme::gone': no plugin 'acme::gone'",
            "a function whose plugin cannot be used");
@@ -212,6 +232,50 @@ test_functions(void)
                 "[\"acme::tone\"]", "functions", false),
            "invalid: scoring_params.acme::tone: unknown member 'bad'",
            "params of a function that runs are checked");
+}
+
+static void
+test_named_models(void)
+{
+    is_str(scoring("{\"my-judge\":{\"type\":\"llm_as_judge\",\"judge_model\":\"nope\"}}", NULL),
+           "invalid: scoring function 'my-judge': Model 'nope' not found. Use "
+           "'client.models.list()' to list available Models.",
+           "a judge that nobody knows is found at once");
+    is_str(eval("{" MODEL "{}},\"scoring_params\":{\"my-judge\":{\"type\":\"llm_as_judge\","
+                "\"judge_model\":\"nope\"}}}", "[\"my-judge\"]", NULL, false),
+           "invalid: scoring function 'my-judge': Model 'nope' not found. Use "
+           "'client.models.list()' to list available Models.",
+           "of an evaluation too");
+    static const struct { const char *roles, *judge, *window, *what; } cases[] = {
+        { "", "big", "160", "the window is that of the judge, which has more places" },
+        { "", "small", "64", "and follows it" },
+        { "\"grader\":\"big\"", "grader", "160", "a role is as good as a model" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP_FREE char *text = xasprintf(
+            "{\"eval_candidate\":{\"type\":\"model\",\"model\":\"small\"},"
+            "\"roles\":{%s},\"scoring_params\":{\"my-judge\":{\"type\":\"llm_as_judge\","
+            "\"judge_model\":\"%s\"}}}", cases[i].roles, cases[i].judge);
+        is_str(eval(text, "[\"my-judge\"]", "window", false), cases[i].window, "%s",
+               cases[i].what);
+    }
+}
+
+static void
+test_check(void)
+{
+    struct err err;
+    struct function f = functions[4];
+    ok(spec_check_function(&cx, &f, &err) == 0, "a function without params");
+    CLEANUP_JSON json_object *params = parsed("{\"type\":\"basic\",\"judge_model\":\"x\"}");
+    f.params = params;
+    is_int(spec_check_function(&cx, &f, &err), -1, "one with params of another type");
+    is_str(err.text, "my-judge: params of type 'basic' where 'llm_as_judge' is needed", "why");
+    CLEANUP_JSON json_object *good = parsed("{\"type\":\"llm_as_judge\",\"judge_model\":\"x\"}");
+    f.params = good;
+    is_int(spec_check_function(&cx, &f, &err), 0, "a model need not be there yet");
+    f.plugin_id = (char *)"acme::gone";
+    is_int(spec_check_function(&cx, &f, &err), -1, "one whose plugin is not there");
 }
 
 static const char *
@@ -330,9 +394,11 @@ main(void)
         "\"default\":0.5},\"words\":{\"type\":\"array\",\"default\":[\"a\"]}}}");
     plugins[4].params_schema = parsed(
         "{\"type\":\"object\",\"properties\":{\"type\":{\"const\":\"llm_as_judge\"},"
-        "\"judge_model\":{\"type\":\"string\"}}}");
+        "\"judge_model\":{\"type\":\"string\",\"evald:model\":true}}}");
     test_params();
     test_functions();
+    test_named_models();
+    test_check();
     test_candidate();
     test_roles();
     test_whole();

@@ -84,6 +84,8 @@ test_bodies(void)
     refused(&body_run_eval, "{\"benchmark_config\":null}",
             "body.benchmark_config: model_attributes_type");
     refused(&body_run_eval, "{\"a\":1", "body.6: json_invalid");
+    refused(&body_run_eval, "\xef\xbb\xbf{}", "body.benchmark_config: missing");
+    refused(&body_run_eval, "\xef\xbb\xbf", "body.benchmark_config: missing");
     refused(&body_run_eval, "{\"\xc3\xa9\": nix}", "body.6: json_invalid");
     refused(&body_run_eval, "{\"a\\u0000b\":1}", "body.1: json_invalid");
     refused(&body_run_eval, "{\"a\":\"\\ud800\"}", "body.6: json_invalid");
@@ -229,7 +231,9 @@ test_config(void)
 #define AT "body.benchmark_config."
     refused(&body_run_eval, CONFIG("\"num_examples\":0"),
             AT "num_examples: greater_than_equal");
-    refused(&body_run_eval, CONFIG("\"scoring_params\":null"), AT "scoring_params: dict_type");
+    taken(&body_run_eval, CONFIG("\"scoring_params\":null"),
+          "{\"benchmark_config\":{\"eval_candidate\":" PLAIN_MODEL
+          ",\"scoring_params\":null,\"num_examples\":null}}");
     refused(&body_run_eval, CONFIG("\"scoring_params\":[]"), AT "scoring_params: dict_type");
     refused(&body_run_eval, CONFIG("\"scoring_params\":{\"f\":null}"),
             AT "scoring_params.f: model_attributes_type");
@@ -329,6 +333,32 @@ test_rows(void)
     refused(&body_append_rows, "{\"rows\":[3]}", "body.rows.0: dict_type");
 }
 
+/* The words and numbers that pydantic takes for a boolean. */
+static void
+test_booleans(void)
+{
+#define BATCH(b) "{\"dataset_id\":\"d\",\"scoring_functions\":{},\"save_results_dataset\":" b "}"
+    static const char *const yes[] = { "true", "1", "1.0", "\"True\"", "\"YES\"", "\"on\"",
+                                       "\"t\"", "\"Y\"", "\"1\"" };
+    static const char *const no[] = { "false", "0", "0.0", "\"FALSE\"", "\"no\"", "\"Off\"",
+                                      "\"f\"", "\"n\"", "\"0\"" };
+    static const char *const neither[][2] = {
+        { "2", "bool_parsing" },     { "0.5", "bool_parsing" }, { "\"\"", "bool_parsing" },
+        { "\"yes \"", "bool_parsing" }, { "[]", "bool_type" },    { "{}", "bool_type" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        CLEANUP_FREE char *body = xasprintf(BATCH("%s"), yes[i]);
+        taken(&body_score_batch, body, BATCH("true"));
+        CLEANUP_FREE char *other = xasprintf(BATCH("%s"), no[i]);
+        taken(&body_score_batch, other, BATCH("false"));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(neither); i++) {
+        CLEANUP_FREE char *body = xasprintf(BATCH("%s"), neither[i][0]);
+        CLEANUP_FREE char *want = xasprintf("body.save_results_dataset: %s", neither[i][1]);
+        refused(&body_score_batch, body, want);
+    }
+}
+
 static void
 test_registration(void)
 {
@@ -393,6 +423,7 @@ main(void)
     test_config();
     test_agents();
     test_rows();
+    test_booleans();
     test_registration();
     test_queries();
     return tap_done();
