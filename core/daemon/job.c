@@ -311,15 +311,18 @@ next_waits(const struct job *j)
     return j->nexts[0].state == NEXT_WAITS || j->nexts[1].state == NEXT_WAITS;
 }
 
+/* A row counts as often as it has epochs: so does one that fails. */
 static bool
 too_many_failed(const struct job *j, struct err *ret)
 {
     double rate = json_get_double(j->spec, "max_error_rate", 1);
-    if (rate >= 1 || j->info.rows_total <= 0
-        || (double)j->info.rows_failed <= rate * (double)j->info.rows_total)
+    int64_t epochs = json_get_int(j->spec, "epochs", 1);
+    int64_t total = j->info.rows_total * epochs;
+    if (rate >= 1 || total <= 0 || (double)j->info.rows_failed <= rate * (double)total)
         return false;
-    err_set(ret, ERR_REMOTE, "%lld of %lld rows failed, more than max_error_rate %g",
-            (long long)j->info.rows_failed, (long long)j->info.rows_total, rate);
+    err_set(ret, ERR_REMOTE, "%lld of %lld rows%s failed, more than max_error_rate %g",
+            (long long)j->info.rows_failed, (long long)total,
+            epochs > 1 ? ", each epoch of them counted," : "", rate);
     return true;
 }
 

@@ -325,6 +325,17 @@ generations_of() {
     [ "$(failed_rows halves)" = 2 ]
 }
 
+@test "max_error_rate: a row counts in each of its epochs" {
+    answer_rows A B A B | sed '2s/"expected_answer":"A",//' | put_rows quarter
+    put_benchmark quarter quarter basic::equality
+    submit quarter baseline::recorded ',"epochs":4,"max_error_rate":0.25'
+    job_ends quarter "$JOB" completed
+    [ "$(failed_rows quarter)" = 4 ]
+    submit quarter baseline::recorded ',"epochs":4,"max_error_rate":0.24'
+    job_ends quarter "$JOB" failed
+    contains "$(job_detail quarter "$JOB")" '4 of 16 rows, each epoch of them counted, failed, more than max_error_rate 0.24'
+}
+
 @test "retry: a job that has not ended is a 409" {
     submit b hang
     wait_for count_is hang in_flight 16
