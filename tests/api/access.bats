@@ -124,6 +124,22 @@ log_has_more() {
     as $ALICE answers 204 '' DELETE "$benchmarks/b/jobs/$JOB"
 }
 
+@test "keys and repetitions of requests are told apart by who sends them" {
+    needs_other_users
+    start ''
+    as $ALICE things
+    # job UID ID HEADER
+    job() {
+        as "$1" posts 200 "{\"job_id\":\"$2\",\"status\":\"completed\"}" $benchmarks/b/jobs \
+            "{\"benchmark_config\":$(config baseline::recorded)}" -H "$3"
+    }
+    job $ALICE 0 'Idempotency-Key: k'
+    job $BOB 1 'x-stainless-retry-count: 1'
+    job $BOB 2 'Idempotency-Key: k'
+    job $ALICE 0 'Idempotency-Key: k'
+    job $BOB 2 'Idempotency-Key: k'
+}
+
 @test "who may read sees every job, and cancels none" {
     needs_other_users
     start ''
