@@ -208,12 +208,10 @@ end_stored(void *arg, const struct err *err)
     job_put_row(j, j->end_state, end_recorded, j);
 }
 
-/* With what was used up to here, so that it is known when the journal is closed. */
 static void
 put_manifest(struct job *j)
 {
     CLEANUP_TEXT struct text t = TEXT_INIT;
-    json_add(j->manifest, "usage", job_usage(j));
     json_put(&t, j->manifest);
     journal_set(j->journal, "manifest", text_str(&t), NULL, NULL);
 }
@@ -230,6 +228,7 @@ end_manifest(struct job *j)
         json_add_str(dataset, "xxh3", json_get_str(j->end_head, "dataset_xxh3", NULL));
         json_add_int(dataset, "rows", json_get_int(j->end_head, "rows", 0));
     }
+    json_add(j->manifest, "usage", job_usage(j));
     json_add_int(j->manifest, "ended_at", time_unix_ms());
     put_manifest(j);
 }
@@ -295,8 +294,10 @@ park_when_flushed(struct job *j)
     const char *how = j->stop == STOP_PAUSE ? "paused" : "parked";
     log_info("job %s job=%s rows=%lld", how, j->id_text, (long long)j->info.rows_done);
     job_event(j, how, NULL);
-    if (j->journal != NULL && j->manifest != NULL)
+    if (j->journal != NULL && j->manifest != NULL) { /* for when the journal is closed */
+        json_add(j->manifest, "usage", job_usage(j));
         put_manifest(j);
+    }
     if (j->stop == STOP_PAUSE)
         j->info.state = JOB_SCHEDULED;
     job_put_row(j, j->info.state, NULL, NULL);

@@ -460,6 +460,17 @@ roles_of_rescore(const struct spec_context *cx, json_object *parents, json_objec
     return make_roles(cx, roles, err);
 }
 
+/* What the parent's function ran with, be it the function's own or the request's. */
+static void
+take_params(json_object *function, json_object *parents)
+{
+    static const char *const taken[] = { "params", "aggregation_functions" };
+    if (strcmp(json_get_str(function, "plugin", ""), json_get_str(parents, "plugin", "")) != 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+        json_add(function, taken[i], json_object_get(json_get(parents, taken[i])));
+}
+
 int
 spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object *functions,
                 json_object *params, json_object *roles, json_object **ret_spec,
@@ -474,6 +485,8 @@ spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object 
                                            : json_get_str(e, "id", "");
         if (add_function(cx, list, id, json_get(params, id), err) < 0)
             return -1;
+        if (functions == NULL && json_get(params, id) == NULL)
+            take_params(json_object_array_get_idx(list, i), e);
     }
     json_object *bound = roles_of_rescore(cx, json_get(parent, "roles"), roles, err);
     if (bound == NULL)

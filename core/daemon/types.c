@@ -374,7 +374,7 @@ static const struct type rescore = {
     .kind = TYPE_OBJECT,
     .fields = (const struct field[]){
         { "scoring_functions", &some_names, .nullable = true },
-        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        { "scoring_params", &params_by_function, .otherwise = "{}", .nullable = true },
         { "roles", &model_by_role, .nullable = true },
         { .name = NULL } },
 };

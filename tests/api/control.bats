@@ -395,6 +395,18 @@ generations_of() {
     [ "$(job_result thirty $((JOB + 1)))" = "$parents" ]
 }
 
+@test "rescore: functions that are not named keep the parameters that the job had" {
+    submit thirty baseline::oracle ',"scoring_params":{"basic::equality":{"type":"basic","aggregation_functions":["median"]}}'
+    job_ends thirty "$JOB" completed
+    local parent=$JOB
+    rescore thirty '{"scoring_params":{"basic::subset_of":{"type":"basic","aggregation_functions":["average"]}}}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"median":{"median":1.0}}}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"average":{"average":1.0}}}'
+    JOB=$parent
+    rescore thirty '{"scoring_functions":["basic::equality"],"scoring_params":null}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"accuracy":{'
+}
+
 @test "rescore: a judge is another model's" {
     submit thirty steady
     job_ends thirty "$JOB" completed
