@@ -11,6 +11,7 @@
 #include "daemon/validate.h"
 
 #define ITEMS_MAX 100 /* errors told of one request */
+#define TREE_MAX  (32u << 20) /* bytes beyond the text, for what is not kept as text */
 
 struct loc {
     const struct loc *parent;
@@ -601,7 +602,7 @@ validate_body(const struct body_type *type, struct str body, json_object *errors
     json_object *tree = NULL;
     size_t at = 0;
     struct err err;
-    if (json_parse_raw(body, type->raw_paths, &tree, &at, &err) < 0) {
+    if (json_parse_raw(body, type->raw_paths, TREE_MAX, &tree, &at, &err) < 0) {
         struct errors e = { errors, 0 };
         struct loc whole = { NULL, "body", 0 };
         struct loc place = { &whole, NULL, code_points(body.ptr, at) };

@@ -265,3 +265,13 @@ slow() {
     slow "/v1alpha/eval/benchmarks/large/jobs/$JOB/result" 3000000
     slow /v1beta/datasetio/iterrows/large 3000000
 }
+
+@test "a body whose values would take hundreds of times its size is refused" {
+    {
+        printf '{"benchmark_id":"m","dataset_id":"d","scoring_functions":[],"metadata":{"a":[0'
+        yes ',{}' | head -n 100000 | tr -d '\n'
+        printf ']}}'
+    } >"$BATS_TEST_TMPDIR/body"
+    post_says 400 'JSON decode error: too many values' /v1alpha/eval/benchmarks "@$BATS_TEST_TMPDIR/body"
+    says 400 "'m' not found" GET /v1alpha/eval/benchmarks/m
+}
