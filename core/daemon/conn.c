@@ -371,6 +371,46 @@ user_of(struct server *s, uid_t uid)
     return u;
 }
 
+static void
+user_leave(struct server *s, struct user *u)
+{
+    if (u->connections > 0 || u->body_bytes > 0)
+        return;
+    TAILQ_REMOVE(&s->users, u, all);
+    free(u);
+}
+
+bool
+exchange_charge(struct exchange *ex, size_t bytes)
+{
+    struct server *s = ex->server;
+    struct user *u = ex->conn->user;
+    size_t more = bytes > ex->charged ? bytes - ex->charged : 0;
+    if (more > s->options.max_bodies - s->body_bytes
+        || u->body_bytes + more > s->options.max_bodies / 2)
+        return false;
+    s->body_bytes += bytes - ex->charged;
+    u->body_bytes += bytes - ex->charged;
+    ex->charged = bytes;
+    if (ex->payer == NULL)
+        TAILQ_INSERT_TAIL(&s->paid, ex, paid);
+    ex->payer = u;
+    return true;
+}
+
+void
+exchange_discharge(struct exchange *ex)
+{
+    struct user *u = ex->payer;
+    if (u == NULL)
+        return;
+    ex->server->body_bytes -= ex->charged;
+    TAILQ_REMOVE(&ex->server->paid, ex, paid);
+    u->body_bytes -= ex->charged;
+    ex->payer = NULL;
+    user_leave(ex->server, u);
+}
+
 /* Twice the limit may stay until they ask for something, to be told why not. */
 static void
 count(struct conn *c)
@@ -417,10 +457,8 @@ conn_close(struct conn *c)
         s->heading = NULL;
     epoll_ctl(s->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
     TAILQ_REMOVE(&s->all, c, all);
-    if (--c->user->connections == 0) {
-        TAILQ_REMOVE(&s->users, c->user, all);
-        free(c->user);
-    }
+    c->user->connections--;
+    user_leave(s, c->user);
     peer_fini(&c->peer);
     free(c);
 }

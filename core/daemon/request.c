@@ -44,6 +44,7 @@ exchange_set_method(struct exchange *ex, const char *method)
 static void
 exchange_free(struct exchange *ex)
 {
+    exchange_discharge(ex);
     free(ex->method);
     free(ex->body.ptr);
     text_fini(&ex->chunk);
@@ -265,7 +266,11 @@ reply_error(struct request *rq, unsigned status, struct str detail, struct str m
     struct text t = TEXT_INIT;
     request_put_error(&t, detail, message, code);
     /* Clients repeat these by themselves, even POSTs, unless they are told not to. */
-    if (status == 409 || status == 429 || status >= 500)
+    if (ex->again)
+        request_put_header(rq, "Retry-After", "1");
+    if (ex->again)
+        request_put_header(rq, "x-should-retry", "true");
+    else if (status == 409 || status == 429 || status >= 500)
         request_put_header(rq, "x-should-retry", "false");
     request_reply(rq, status, &t);
 }

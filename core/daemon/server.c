@@ -23,6 +23,7 @@
 #define DEFAULT_CONNECTIONS   8192
 #define CONNECTION_MEMORY     (16u << 10) /* head of a request, and the read buffer */
 #define BODY_BLOCK            (64u << 10)
+#define BODIES                16 /* of the largest size, together */
 #define DISCARD_MAX           (256u << 20) /* a body too large is read on, up to this */
 
 /* ------------------------------------------------------------------------------- the loop */
@@ -224,6 +225,15 @@ refuse_body(struct exchange *ex, size_t max)
 }
 
 static enum MHD_Result
+refuse_for_now(struct exchange *ex)
+{
+    text_fini(&ex->body);
+    ex->discard = ex->again = true;
+    request_fail_text(&ex->rq, 503, "too much is being sent at once");
+    return MHD_YES;
+}
+
+static enum MHD_Result
 send_answer(struct exchange *ex)
 {
     ex->queued = true;
@@ -266,6 +276,8 @@ take_body(struct exchange *ex, const char *data, size_t n)
         size_t room = ex->body.room < BODY_BLOCK ? BODY_BLOCK : ex->body.room;
         while (room <= ex->body.len + n)
             room += room / 2;
+        if (!exchange_charge(ex, room))
+            return refuse_for_now(ex);
         char *p = realloc(ex->body.ptr, room);
         if (p == NULL) {
             struct err err;
@@ -316,8 +328,10 @@ on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *m
     ex->phase = PHASE_RUN;
     conn_deadline_stop(ex->conn);
     if (!ex->answered) {
-        if (ex->body.len > 0)
+        if (ex->body.len > 0) {
             ex->rq.body = text_str(&ex->body);
+            exchange_charge(ex, ex->body.len);
+        }
         s->options.dispatch(&ex->rq);
     }
     return work(ex);
@@ -391,6 +405,8 @@ server_open(struct ev_loop *loop, int listen_fd, const struct server_options *op
     s->listen_fd = listen_fd;
     if (s->options.request_deadline_ms == 0)
         s->options.request_deadline_ms = DEFAULT_DEADLINE_MS;
+    if (s->options.max_bodies == 0)
+        s->options.max_bodies = BODIES * s->options.max_body;
     if (s->options.idle_timeout_s == 0)
         s->options.idle_timeout_s = DEFAULT_IDLE_S;
     if (s->options.max_connections == 0)
@@ -399,6 +415,7 @@ server_open(struct ev_loop *loop, int listen_fd, const struct server_options *op
     TAILQ_INIT(&s->waiting);
     TAILQ_INIT(&s->after);
     TAILQ_INIT(&s->users);
+    TAILQ_INIT(&s->paid);
     s->peek = xmalloc(CONN_PEEK);
     s->watch_fd = epoll_create1(EPOLL_CLOEXEC);
     if (s->watch_fd >= 0)
@@ -495,6 +512,9 @@ server_free(struct server *s)
     ev_clear_pending(s->loop, &s->http);
     MHD_stop_daemon(s->daemon);
     close(s->watch_fd);
+    struct exchange *ex;
+    while ((ex = TAILQ_FIRST(&s->paid)) != NULL) /* their handlers have not answered */
+        exchange_discharge(ex);
     if (s->options.release != NULL)
         s->options.release(s->options.api);
     free(s->peek);

@@ -44,6 +44,7 @@ struct user {
     TAILQ_ENTRY(user) all;
     uid_t uid;
     unsigned connections;
+    size_t body_bytes; /* of requests that came, or are on their way; also without a connection */
 };
 TAILQ_HEAD(users, user);
 
@@ -62,6 +63,8 @@ struct server {
     struct ev_io http, watch;
     struct ev_timer timer;
     size_t busy;
+    size_t body_bytes; /* of all users */
+    struct exchanges paid; /* whose are they; some have no connection any more */
     uint64_t runs;
     bool running, again;
     bool ended; /* of a connection in waiting, perhaps */

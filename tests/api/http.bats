@@ -272,6 +272,6 @@ slow() {
         yes ',{}' | head -n 100000 | tr -d '\n'
         printf ']}}'
     } >"$BATS_TEST_TMPDIR/body"
-    post_says 400 'JSON decode error: too many values' /v1alpha/eval/benchmarks "@$BATS_TEST_TMPDIR/body"
+    post_says 400 '"error":"too many values"' /v1alpha/eval/benchmarks "@$BATS_TEST_TMPDIR/body"
     says 400 "'m' not found" GET /v1alpha/eval/benchmarks/m
 }
