@@ -257,6 +257,22 @@ log_has_more() {
     [ "$(cat "$EVALD_DIR/second")" = "$(denied "uid $ALICE has no role in this evald")" ]
 }
 
+@test "at SIGHUP a stream of events ends whose reader has lost the role" {
+    needs_other_users
+    start ''
+    as $ALICE things
+    as $ALICE submit b hang
+    as $READER behind curl -sSN --unix-socket "$EVALD_SOCKET" "http://evald$benchmarks/b/jobs/$JOB/events"
+    wait_for grep -q '^event: started' "$EVALD_DIR/behind"
+    hup "socket = { mode = \"0666\"; }; access = { run = [ $ALICE ]; };
+        $(models "$(model hang "$SERVER_URL" 'timeout_ms = 600000;')")"
+    wait_for ended "$BEHIND"
+    wait $BEHIND
+    BEHIND=
+    ! grep -q '^event: \(completed\|cancelled\|failed\)' "$EVALD_DIR/behind"
+    as $ALICE job_is b "$JOB" in_progress
+}
+
 @test "a name that is nobody's is an error with file, line and setting, and SIGHUP keeps what was" {
     start_evald "access = { run = [ \"$(id -un)\" ]; };"
     says 200 '"data":[]' GET $benchmarks
