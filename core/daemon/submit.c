@@ -134,6 +134,21 @@ begun_find(struct submits *s, const struct begun *like, bool repeated)
     return node != NULL && counts(*node, for_ms) ? *node : NULL;
 }
 
+/* Jobs that are only on their way, like those whose data set is fetched, count among those that
+ * wait: their callers may have hung up long ago. */
+static int
+admit(const struct submits *s, const struct request *rq, struct err *err)
+{
+    int max = rq->api->conf->queued_jobs_per_user, n = 0;
+    const struct begun *e;
+    TAILQ_FOREACH(e, &s->all, all)
+        n += e->job < 0 && e->uid == rq->uid;
+    if (max == 0 || n < max)
+        return 0;
+    return err_set(err, ERR_BUSY, "uid %u has %d jobs waiting, as many as "
+                   "queued_jobs_per_user allows", (unsigned)rq->uid, n);
+}
+
 struct submits *
 submits_new(const struct sched *sched)
 {
@@ -263,6 +278,10 @@ submit_once(struct request *rq, const char *what, submit_start_fn *start, void *
         return;
     }
     bool known = e != NULL;
+    if (!known && admit(s, rq, &err) < 0) {
+        request_fail(rq, &err);
+        return;
+    }
     if (!known)
         e = begun_add(s, rq->uid, key, like.hash, -1, time_unix_ms());
     struct job_origin origin = { e->key, e->hash };

@@ -295,6 +295,23 @@ in_background() {
     has_rows d "$ROWS_CSV"
 }
 
+@test "an evaluation whose data set is fetched counts as one that waits, also without its caller" {
+    start_evald "$(printf "$CONFIG" '') limits = { queued_jobs_per_user = 1; };"
+    put_uri d "$DATA_URL/hold/two.csv"
+    put_benchmark b d basic::equality
+    jobs=/v1alpha/eval/benchmarks/b/jobs
+    body="{\"benchmark_config\":$(config baseline::recorded)}"
+    curl -s --unix-socket "$EVALD_SOCKET" -o /dev/null -d "$body" "http://evald$jobs" 3>&- &
+    wait_for waits_at_server 1
+    kill $!
+    wait $! || true
+    posts 429 "$(error_body "uid $(id -u) has 1 jobs waiting, as many as queued_jobs_per_user allows")" \
+        $jobs "$body"
+    server data /release
+    wait_for job_is b 0 completed
+    submit b baseline::recorded
+}
+
 @test "two data sets with the same content keep one file, and the last takes it away" {
     with
     put_uri d "$DATA_URL/two.csv"
