@@ -384,6 +384,28 @@ plan_rules() {
     [ "${#lines[@]}" -eq 4 ]
 }
 
+@test "follow says that the job was paused, not that it once was" {
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events 200 'id: 1\nevent: paused\ndata: {"event":"paused"}\n\nid: 2\nevent: resumed\ndata: {"event":"resumed"}\n\nevent: progress\ndata: {"rows_done":0}\n\n'
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    rule GET $job_path/result 200 "$result"
+    start_fake
+    run "$EVALCTL" follow 3
+    [ "$status" -eq 0 ]
+    [[ $output != *paused* ]] || { echo "$output"; return 1; }
+    kill "$FAKE_PID"
+    wait "$FAKE_PID" || true
+    : >rules
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events 200 'id: 1\nevent: started\ndata: {"event":"started"}\n\nevent: progress\ndata: {"rows_done":0}\n\nid: 2\nevent: paused\ndata: {"event":"paused"}\n\n'
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    rule GET $job_path/result 200 "$result"
+    rm -f "$EVALD_SOCKET"
+    start_fake
+    run "$EVALCTL" follow 3
+    contains "$output" "job 3: paused; let it go on: evalctl resume 3"
+}
+
 @test "events are lines, and documents with --json" {
     rule GET "${find_path}3" 200 "$found"
     rule GET $job_path/events 200 'id: 1\nevent: started\ndata: {"event":"started","at":1767225600000}\n\nevent: progress\ndata: {"event":"progress","rows_done":1,"rows_total":4,"rows_failed":0}\n\nid: 2\nevent: failed\ndata: {"event":"failed","at":1767225601000,\ndata: "what":"no disk"}\n\n'
