@@ -384,6 +384,19 @@ generations_of() {
     [ "$(job_result thirty $((JOB + 1)))" = "$parents" ]
 }
 
+@test "rescore: without a body the functions have the parameters that they had" {
+    submit thirty flaky ',"scoring_params":{"basic::equality":{"type":"basic","aggregation_functions":["median"]}}'
+    job_ends thirty "$JOB" completed
+    rescore thirty '{}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"median":'
+}
+
+@test "rescore: a judge that nobody knows is a 400 before there is a job" {
+    submit thirty flaky
+    job_ends thirty "$JOB" completed
+    post_says 400 "Model 'nobody' not found" "$(job_path thirty)/rescore" '{"scoring_functions":["llm-as-judge::base"],"scoring_params":{"llm-as-judge::base":{"type":"llm_as_judge","judge_model":"nobody"}}}'
+}
+
 @test "rescore: a judge is another model's" {
     submit thirty steady
     job_ends thirty "$JOB" completed
