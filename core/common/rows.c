@@ -551,6 +551,5 @@ rows_hash(const struct rows *r, char ret_hex[33])
 {
     XXH128_canonical_t c;
     XXH128_canonicalFromHash(&c, XXH3_128bits_digest(r->hash));
-    for (size_t i = 0; i < sizeof c.digest; i++)
-        snprintf(ret_hex + 2 * i, 3, "%02x", c.digest[i]);
+    hex_encode(ret_hex, c.digest, sizeof c.digest);
 }

@@ -193,6 +193,16 @@ catalog_dataset(const struct catalog *c, const char *id)
     return table_find(&c->datasets, id);
 }
 
+const struct dataset *
+catalog_routed_dataset(const struct catalog *c, const char *id, struct err *err)
+{
+    const struct dataset *ds = catalog_dataset(c, id);
+    if (ds == NULL)
+        err_set(err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. Make sure "
+                "there is an DatasetIO provider serving this dataset.", id);
+    return ds;
+}
+
 const struct benchmark *
 catalog_benchmark(const struct catalog *c, const char *id)
 {
@@ -627,14 +637,13 @@ put_appended_row(void *arg)
 static void
 start_append_rows(struct op *op)
 {
-    const struct dataset *ds = catalog_dataset(op->c, op->id);
-    if (op->err.code == ERR_NONE && ds == NULL)
-        err_set(&op->err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. "
-                "Make sure there is an DatasetIO provider serving this dataset.", op->id);
-    else if (op->err.code == ERR_NONE && ds->uri != NULL)
+    const struct dataset *ds = NULL;
+    if (op->err.code == ERR_NONE)
+        ds = catalog_routed_dataset(op->c, op->id, &op->err);
+    if (ds != NULL && ds->uri != NULL)
         err_set(&op->err, ERR_NOTSUP, "data set '%.200s' has a uri: rows are appended to data "
                 "sets of rows only", op->id);
-    else if (op->err.code == ERR_NONE && ds->owner != op->owner)
+    else if (ds != NULL && ds->owner != op->owner)
         err_set(&op->err, ERR_CONFLICT, "data set '%.200s' was registered anew meanwhile",
                 op->id);
     if (op->err.code != ERR_NONE) {

@@ -55,6 +55,9 @@ void catalog_free(struct catalog *c);
 const struct dataset   *catalog_dataset(const struct catalog *c, const char *id);
 const struct benchmark *catalog_benchmark(const struct catalog *c, const char *id);
 const struct function  *catalog_function(const struct catalog *c, const char *id);
+/* NULL with ERR_INVALID and the text of a routing failure when it is not there. */
+const struct dataset *catalog_routed_dataset(const struct catalog *c, const char *id,
+                                             struct err *err);
 
 /* In the order of registration; functions in the order of id.  i from 0; NULL at the end. */
 const struct dataset   *catalog_dataset_at(const struct catalog *c, size_t i);

@@ -216,8 +216,7 @@ convert_data(struct dataset_snapshot *s, struct err *err)
     sha256_init(&cx);
     sha256_update(&cx, bytes.len, (const uint8_t *)text_str(&bytes).ptr);
     sha256_digest(&cx, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_encode(hex, digest, sizeof digest);
     free(s->fingerprint);
     s->fingerprint = xasprintf("data:%d:%s", source, hex);
     s->fd = fd;

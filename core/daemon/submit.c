@@ -236,10 +236,7 @@ hash_request(struct begun *e, const char *what, json_object *body)
     sha256_update(&cx, sizeof uid, (const uint8_t *)&uid);
     sha256_update(&cx, strlen(text), (const uint8_t *)text);
     sha256_digest(&cx, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        e->hash[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        e->hash[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
+    hex_encode(e->hash, digest, sizeof digest);
 }
 
 void
