@@ -63,7 +63,6 @@ api_handler api_job_rows;
 /* api_jobs.c */
 api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
     api_list_benchmark_jobs;
-
 /* api_control.c */
 api_handler api_job_pause, api_job_resume, api_job_retry, api_job_rescore;
 

@@ -50,8 +50,8 @@ int dataset_open_unread(const struct conf *conf, struct store *store, const stru
 /* Makes a sealed file of rows where the snapshot is not one; it is as it was on failure.  Any
  * thread. */
 int dataset_convert(struct dataset_snapshot *s, struct err *err);
-/* The same for who opened it before: as it was then, of that fingerprint and size, though rows
- * may have been added since.  ERR_INVALID when it is another one now. */
+/* dataset_open() for who opened it before: as it was then, of that fingerprint and size, though
+ * rows may have been added since.  ERR_INVALID when it is another one now. */
 int dataset_open_again(const struct conf *conf, struct store *store, const struct dataset *ds,
                        const char *fingerprint, int64_t size, struct dataset_snapshot *ret,
                        struct err *err);

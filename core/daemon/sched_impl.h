@@ -205,8 +205,6 @@ void control_tell_ended(struct job *j);
 
 #define BLAME_DEATHS_MAX 3 /* by one plugin, before it is quarantined; unexplained ones too */
 
-/* Writes the phase down as an error, in the runner's stead; false: there is no such phase. */
-bool blame_charge(struct job *j, const struct runner_charge *c);
 /* A slot that the runner marked is charged.  A death that no slot explains (SIGKILL, memory)
  * makes its rows suspects: each runs alone next time, and one that dies alone is charged.
  * true: charges[0] was. */
