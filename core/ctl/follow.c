@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 

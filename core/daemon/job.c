@@ -1,14 +1,9 @@
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/crumb.h"
 #include "common/io.h"
 #include "common/log.h"
 #include "common/mem.h"

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/io.h"

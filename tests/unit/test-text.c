@@ -110,6 +110,14 @@ utf8(void)
 }
 
 static void
+digits(void)
+{
+    char hex[9] = "";
+    hex_encode(hex, "\0\x7f\x80\xff", 4);
+    is_str(hex, "007f80ff", "bytes as digits");
+}
+
+static void
 errors(void)
 {
     struct err err = { 0 };
@@ -180,6 +188,7 @@ main(void)
     slices();
     growing();
     utf8();
+    digits();
     errors();
     return tap_done();
 }
