@@ -1,4 +1,4 @@
-/* exchange.h - what server.c and request.c share: a request with its HTTP side. */
+/* exchange.h - what server.c, conn.c and request.c share: a request with its HTTP side. */
 #ifndef EVALD_EXCHANGE_H
 #define EVALD_EXCHANGE_H
 
