@@ -1,7 +1,8 @@
 /* sched_impl.h - what the scheduler's files share: sched.c (registry, submission, detail),
- * job.c (a job while it runs), jobdata.c (what it reads), control.c (what its owner wants of
- * it), rescore.c (a job made of another), blame.c (after a runner's death), leftovers.c (at
- * start), watchers.c (who looks on), call.c (calls), quota.c (limits per user). */
+ * job.c (a job while it runs), jobdata.c (what it reads), manifest.c (what it says of itself),
+ * control.c (what its owner wants of it), rescore.c (a job made of another), blame.c (after a
+ * runner's death), leftovers.c (at start), watchers.c (who looks on), call.c (calls), quota.c
+ * (limits per user). */
 #ifndef EVALD_SCHED_IMPL_H
 #define EVALD_SCHED_IMPL_H
 
@@ -189,6 +190,13 @@ int job_reopen_data(struct job *j, struct err *err);
  * of a job, so the data set that they were made of must be there still: then *ret_nameless,
  * and job_keep_data() is due with rows_file. */
 int job_find_data(struct job *j, bool *ret_nameless, char rows_file[300], struct err *err);
+
+/* ---- manifest.c: what makes the number explain itself ---- */
+
+/* A new object, of j's specification; ds: what its data are registered as.  No secrets. */
+json_object *manifest_make(const struct job *j, const struct dataset *ds);
+/* Its generations are as the manifest of the parent explains them. */
+void manifest_add_parent(json_object *m, const struct job *parent, json_object *parents);
 
 /* ---- control.c: what a job's owner wants of it ---- */
 
