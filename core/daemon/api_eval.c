@@ -77,8 +77,8 @@ submit(void *arg, const struct err *err)
 }
 
 static int
-start(struct request *rq, void *arg, const struct job_origin *origin, sched_created_fn *created,
-      void *created_arg, struct err *err)
+start(struct request *rq, void *arg, const struct job_origin *origin, int wait_ms,
+      sched_created_fn *created, void *created_arg, struct err *err)
 {
     const struct benchmark *b = arg;
     const struct dataset *ds = NULL;
@@ -89,7 +89,7 @@ start(struct request *rq, void *arg, const struct job_origin *origin, sched_crea
     *run = (struct run){ .api = api_hold(rq->api), .uid = rq->uid, .benchmark = xstrdup(b->id),
                          .dataset = xstrdup(ds->id), .spec = spec, .origin = *origin,
                          .created = created, .arg = created_arg };
-    sources_get(rq->api->sources, ds, submit, run);
+    sources_get(rq->api->sources, ds, wait_ms, submit, run);
     return 0;
 }
 

@@ -26,6 +26,8 @@ struct catalog {
     struct functions functions;
     struct op *ops; /* changes under way, oldest first */
     uint64_t last_serial;
+    catalog_gone_fn *gone; /* NULL: nobody listens */
+    void *gone_arg;
 };
 
 /* A change.  Those of one id run one after the other; a later one looks at the catalogue
@@ -397,6 +399,23 @@ same_text(const char *a, const char *b)
 
 /* ---- data sets ---- */
 
+/* The registration has ended; old NULL: there was none. */
+static void
+drop_dataset(struct catalog *c, struct dataset *old)
+{
+    if (old != NULL && c->gone != NULL)
+        c->gone(c->gone_arg, old);
+    remove_rows(c, old);
+    dataset_free(old);
+}
+
+void
+catalog_on_gone(struct catalog *c, catalog_gone_fn *gone, void *arg)
+{
+    c->gone = gone;
+    c->gone_arg = arg;
+}
+
 static void
 on_dataset_put(void *arg, const struct err *err)
 {
@@ -405,9 +424,7 @@ on_dataset_put(void *arg, const struct err *err)
         op->err = *err;
         remove_rows(op->c, op->ds);
     } else {
-        struct dataset *old = table_set(&op->c->datasets, TAKE(op->ds));
-        remove_rows(op->c, old);
-        dataset_free(old);
+        drop_dataset(op->c, table_set(&op->c->datasets, TAKE(op->ds)));
     }
     op_end(op);
 }
@@ -665,9 +682,7 @@ on_dataset_deleted(void *arg, const struct err *err)
     if (err != NULL) {
         op->err = *err;
     } else {
-        struct dataset *old = table_take(&op->c->datasets, op->id);
-        remove_rows(op->c, old);
-        dataset_free(old);
+        drop_dataset(op->c, table_take(&op->c->datasets, op->id));
     }
     op_end(op);
 }

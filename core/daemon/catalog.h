@@ -88,6 +88,12 @@ void catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *
 void catalog_append_rows(struct catalog *c, const char *id, struct str rows, uid_t owner,
                          catalog_done_fn *done, void *arg);
 
+/* Calls gone when a registration has ended: the data set was deleted, or another one stands in
+ * its place.  was is valid during the call, in which the catalogue must not be changed.  One may
+ * listen; gone NULL: nobody any more. */
+typedef void catalog_gone_fn(void *arg, const struct dataset *was);
+void catalog_on_gone(struct catalog *c, catalog_gone_fn *gone, void *arg);
+
 /* What was fetched for a data set: its content stands, on disk already, in STATE/datasets/part
  * and gets the name that how says; the strings of both are copied.  ERR_CONFLICT, and the
  * content is dropped, when the data set is not that registration any more. */

@@ -11,6 +11,7 @@
 #include "daemon/validate.h"
 
 #define STREAM_BLOCK (64u << 10)
+#define RETRY_AFTER  "1" /* seconds: what is asked for again waits by itself */
 
 /* --------------------------------------------------------------------------------- life */
 
@@ -248,9 +249,10 @@ request_put_error(struct text *t, struct str detail, struct str message, const c
     text_puts(t, "}}");
 }
 
+/* again: the same request is going to be answered otherwise. */
 static void
 reply_error(struct request *rq, unsigned status, struct str detail, struct str message,
-            const char *code)
+            const char *code, bool again)
 {
     struct exchange *ex = exchange_of(rq);
     if (ex->source != NULL) { /* a stream that never began: it is closed when all is over */
@@ -265,23 +267,25 @@ reply_error(struct request *rq, unsigned status, struct str detail, struct str m
     struct text t = TEXT_INIT;
     request_put_error(&t, detail, message, code);
     /* Clients repeat these by themselves, even POSTs, unless they are told not to. */
+    if (again)
+        request_put_header(rq, "Retry-After", RETRY_AFTER);
     if (status == 409 || status == 429 || status >= 500)
-        request_put_header(rq, "x-should-retry", "false");
+        request_put_header(rq, "x-should-retry", again ? "true" : "false");
     request_reply(rq, status, &t);
 }
 
 static void
-fail_text(struct request *rq, unsigned status, const char *text, const char *code)
+fail_text(struct request *rq, unsigned status, const char *text, const char *code, bool again)
 {
     CLEANUP_TEXT struct text detail = TEXT_INIT;
     jtext_put_string(&detail, str_z(text));
-    reply_error(rq, status, text_str(&detail), str_z(text), code);
+    reply_error(rq, status, text_str(&detail), str_z(text), code, again);
 }
 
 void
 request_fail_text(struct request *rq, unsigned status, const char *text)
 {
-    fail_text(rq, status, text, NULL);
+    fail_text(rq, status, text, NULL, false);
 }
 
 static const char *
@@ -307,7 +311,7 @@ request_fail_code(struct request *rq, const struct err *err, const char *code)
     if (status == 500 && err->code != ERR_PLUGIN)
         log_error("request failed: %s method=%s uid=%u", err->text, rq->method,
                   (unsigned)rq->uid);
-    fail_text(rq, (unsigned)status, t.ptr, code);
+    fail_text(rq, (unsigned)status, t.ptr, code, err->code == ERR_NOT_READY);
 }
 
 void
@@ -324,7 +328,7 @@ request_fail_items(struct request *rq, json_object *items)
     CLEANUP_TEXT struct text text = TEXT_INIT, message = TEXT_INIT;
     json_put(&text, detail);
     validate_put_message(&message, items);
-    reply_error(rq, 400, text_str(&text), text_str(&message), NULL);
+    reply_error(rq, 400, text_str(&text), text_str(&message), NULL, false);
 }
 
 /* --------------------------------------------------------------------------------- streams */
