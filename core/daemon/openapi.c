@@ -280,7 +280,7 @@ static const struct {
     { 500, "Internal", "A fault of evald or of a plugin.", true },
     { 501, "NotImplemented", "evald does not do this.", true },
     { 502, "Remote", "A model server failed.", true },
-    { 503, "Unavailable", "evald is stopping.", true },
+    { 503, "Unavailable", "evald is stopping, or a data set is still being fetched.", true },
     { 504, "Timeout", "A model server took too long.", true },
     { 507, "NoSpace", "The disk is full.", true },
 };
