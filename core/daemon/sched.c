@@ -267,6 +267,7 @@ submission_free(struct submission *sub)
     if (sub->parent != NULL)
         sub->parent->copies--;
     json_object_put(sub->parents_manifest);
+    free(sub->fingerprint);
     free(sub);
 }
 
@@ -401,7 +402,8 @@ submit_converted(void *arg)
 {
     struct submission *sub = arg;
     struct job *j = sub->job;
-    if (sub->failed) {
+    if (sub->failed || (sub->fingerprint != NULL
+                        && job_check_data(j, sub->fingerprint, &sub->err) < 0)) {
         submit_failed(sub, &sub->err);
         return;
     }

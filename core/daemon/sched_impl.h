@@ -132,6 +132,7 @@ struct submission {
     void *arg;
     struct job *parent;           /* whose generations it gets, or NULL */
     json_object *parents_manifest;
+    char *fingerprint;            /* that its data must have once they are read; NULL: any */
     char data_name[40], rows_file[300];
     struct err err;
     bool failed;
@@ -187,8 +188,11 @@ int job_keep_data(const struct job *j, const char *rows_file, struct err *err);
 int job_reopen_data(struct job *j, struct err *err);
 /* The same for one that has ended, or begins with another's data.  Private copies go at the end
  * of a job, so the data set that they were made of must be there still: then *ret_nameless,
- * and job_keep_data() is due with rows_file. */
+ * and job_keep_data() is due with rows_file, after dataset_convert() and job_check_data() where
+ * j->data is unread. */
 int job_find_data(struct job *j, bool *ret_nameless, char rows_file[300], struct err *err);
+/* Are the converted data those of that fingerprint? */
+int job_check_data(const struct job *j, const char *fingerprint, struct err *err);
 
 /* ---- control.c: what a job's owner wants of it ---- */
 

@@ -514,6 +514,29 @@ in_background() {
     contains "$(job_result b "$JOB")" '"accuracy":1.0'
 }
 
+@test "a rescore after another registration needs what was fetched, and the same" {
+    with
+    put_uri d "$DATA_URL/rows.json"
+    printf '[{"expected_answer":"A","generated_answer":"A"}]' >"$FILES/rows.json"
+    put_benchmark b d basic::equality
+    job=/v1alpha/eval/benchmarks/b/jobs
+    posts 200 '{"job_id":"0","status":"completed"}' $job \
+        "{\"benchmark_config\":$(config baseline::recorded)}"
+    again='{"scoring_functions":["basic::subset_of"]}'
+    posts 200 '{"job_id":"1","status":"completed"}' $job/0/rescore "$again"
+    answers 204 "" DELETE /v1beta/datasets/d
+    put_uri d "$DATA_URL/rows.json"
+    post_says 400 "data set 'd' has changed since, or must be fetched again first" \
+        $job/0/rescore "$again"
+    says 200 '"data":[{' GET $AT/d
+    post_says 200 '"status":"completed"' $job/0/rescore "$again"
+    answers 204 "" DELETE /v1beta/datasets/d
+    printf '[{"expected_answer":"A","generated_answer":"B"}]' >"$FILES/rows.json"
+    put_uri d "$DATA_URL/rows.json"
+    says 200 '"data":[{' GET $AT/d
+    post_says 400 "data set 'd' has changed since" $job/0/rescore "$again"
+}
+
 @test "registering anew on v1 fetches anew, and what was is taken away" {
     with
     register() {
