@@ -14,7 +14,8 @@ send_thing(const struct ctl *c, const char *method, const char *path, struct str
            struct text *answer)
 {
     struct err err;
-    struct request rq = { .method = method, .path = path, .body = body };
+    struct request rq = { .method = method, .path = path, .body = body,
+                          .patient = true };
     if (client_call(c->client, &rq, answer, &err) < 0)
         return ctl_fail(c, &err);
     if (c->json && answer->len > 0)

@@ -354,6 +354,24 @@ in_background() {
     seen /hold/two.csv 1
 }
 
+@test "evalctl run waits for the fetch, over kill -9 too, and begins one job" {
+    with
+    put_uri d "$DATA_URL/hold/two.csv"
+    put_benchmark b d basic::equality
+    printf '{"benchmark":{"benchmark_id":"b"},"runs":[%s]}' "$(config baseline::recorded)" \
+        >"$BATS_TEST_TMPDIR/plan.json"
+    "$EVALCTL" run "$BATS_TEST_TMPDIR/plan.json" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    pid=$!
+    wait_for waits_at_server 1
+    stop_evald KILL
+    start_evald
+    wait_for grep -q 'evalctl: waiting: .* is being fetched' "$BATS_TEST_TMPDIR/out"
+    server data /release
+    wait "$pid"
+    contains "$(cat "$BATS_TEST_TMPDIR/out")" '0.5000'
+    [ "$(evald_get /v1alpha/eval/jobs | grep -o '"job_id"' | wc -l)" = 1 ]
+}
+
 @test "why a fetch failed that nobody waited for is told to the next one who asks" {
     impatient 'fetch_stall_ms = 1000;'
     put_uri d "$DATA_URL/hold/two.csv"

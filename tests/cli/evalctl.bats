@@ -343,6 +343,43 @@ plan_rules() {
     [ "$output" = 0 ]
 }
 
+# keys: of the requests that began jobs.
+keys() {
+    grep -A1 'POST .*/jobs respond-async' requests | sed -n 's/^key //p'
+}
+
+@test "a connection that is lost before the job is known: the same request once more" {
+    write_plan
+    sed -i 's/"runs":\[\(.*\)\]}$/"runs":[\1,\1]}/' plan.json
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs close
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs close
+    plan_rules
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    start_fake
+    run "$EVALCTL" run plan.json
+    [ "$status" -eq 0 ]
+    run keys
+    [ "${#lines[@]}" -eq 4 ]
+    [[ ${lines[0]} =~ ^evalctl-[0-9a-f]{32}$ ]] || false
+    [ "${lines[1]}" = "${lines[0]}" ]
+    [ "${lines[2]}" = "${lines[0]}" ]
+    [ "${lines[3]}" != "${lines[0]}" ]
+}
+
+@test "what evald asks for again later is sent again, and said once" {
+    write_plan
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs later '{"detail":"x","error":{"message":"x.csv: is being fetched"}}'
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs later '{"detail":"x","error":{"message":"x.csv: is being fetched"}}'
+    plan_rules
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    start_fake
+    run "$EVALCTL" run plan.json
+    [ "$status" -eq 0 ]
+    [ "$(grep -c 'waiting: x.csv: is being fetched' <<<"$output")" = 1 ]
+    [ "$(keys | sort -u | wc -l)" = 1 ]
+    [ "$(keys | wc -l)" = 3 ]
+}
+
 @test "an evald that is away for a moment is waited for" {
     write_plan
     plan_rules
