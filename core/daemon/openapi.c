@@ -437,7 +437,8 @@ parameter_components(void)
 static json_object *
 header_components(void)
 {
-    json_object *o = described("false: the same request again would do it twice, or do no good.");
+    json_object *o = described("false: the same request again would do it twice, or do no good. "
+                               "true: it helps, after the seconds of Retry-After.");
     json_add(o, "schema", object_with("type", json_object_new_string("string")));
     return object_with("ShouldRetry", o);
 }

@@ -480,6 +480,30 @@ stored() {
     [ "$(stored $benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::recorded)}")" = "$used" ]
 }
 
+@test "a journal that is removed while evald is stopped counts no more, and its job says so" {
+    start_evald 'limits = { stored_bytes_per_user = 40000; };'
+    things
+    submit b baseline::recorded
+    job_ends b "$JOB" completed
+    before=$(stored $benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::recorded)}")
+    [ "$before" -gt 40000 ]
+    stop_evald
+    rm "$EVALD_STATE/jobs/$JOB.db"
+    start_evald
+    removed=$JOB
+    contains "$(job_state b "$removed")" completed
+    for what in result rows events; do
+        says 400 "$removed.db has been removed" GET "$benchmarks/b/jobs/$removed/$what"
+    done
+    post_says 400 "$removed.db has been removed" "$benchmarks/b/jobs/$removed/rescore" \
+        '{"scoring_functions":["basic::equality"]}'
+    says 400 "$removed.db has been removed" POST "$benchmarks/b/jobs/$removed/retry"
+    contains "$(job_detail b "$removed")" '"rows_done":'
+    submit b baseline::recorded
+    job_ends b "$JOB" completed
+    [ "$JOB" != "$removed" ]
+}
+
 @test "a job that has begun goes on, whatever its user has stored by then" {
     start_server slow --latency-ms 20
     start_evald "$(models "$(model slow "$SERVER_URL" 'max_in_flight = 1;')") limits = { stored_bytes_per_user = 200000000; };"
