@@ -377,7 +377,7 @@ test_many(void)
     reset();
     struct sources_wait *w[12];
     for (int i = 0; i < 12; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "d%d", i);
         struct dataset ds = set(id, "http://h/x.csv", 1);
         ds.owner = i < 6 ? 0 : i < 10 ? 1 : 2;
