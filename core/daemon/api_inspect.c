@@ -10,9 +10,7 @@
 void
 api_health(struct request *rq)
 {
-    struct text t = TEXT_INIT;
-    text_puts(&t, "{\"status\":\"OK\"}");
-    request_reply(rq, 200, &t);
+    request_reply_constant(rq, "{\"status\":\"OK\"}");
 }
 
 void

@@ -35,6 +35,7 @@ struct exchange {
 
     unsigned status;
     struct MHD_Response *response; /* NULL: not known yet */
+    bool constant;                 /* ... and the server's, not this exchange's */
     struct {
         const char *name;
         char *value;
@@ -74,6 +75,10 @@ void exchange_tell_hangup(struct exchange *ex);
 /* request.c: {"detail":X,"error":{"message":...,"detail":X}}; detail is JSON text, message plain,
  * code NULL or plain. */
 void request_put_error(struct text *t, struct str detail, struct str message, const char *code);
+
+/* server.c: where the response of a constant text is kept; it is NULL at first.  NULL when there
+ * is no place for one more. */
+struct MHD_Response **server_constant(struct server *s, const char *json);
 
 /* server.c: lets MHD go on with a suspended exchange. */
 void exchange_wake(struct exchange *ex);

@@ -49,7 +49,7 @@ exchange_free(struct exchange *ex)
     text_fini(&ex->chunk);
     for (size_t i = 0; i < ex->n_headers; i++)
         free(ex->headers[i].value);
-    if (ex->response != NULL)
+    if (ex->response != NULL && !ex->constant)
         MHD_destroy_response(ex->response);
     for (size_t i = 0; i < REQUEST_PARAMS; i++)
         free(ex->rq.params[i]);
@@ -190,6 +190,30 @@ request_reply(struct request *rq, unsigned status, struct text *body)
     if (ex->response == NULL)
         abort();
     add_headers(ex, ex->response, bytes != NULL);
+    answered(ex);
+}
+
+void
+request_reply_constant(struct request *rq, const char *json)
+{
+    struct exchange *ex = exchange_of(rq);
+    struct MHD_Response **kept = server_constant(ex->server, json);
+    if (ex->conn == NULL || kept == NULL || ex->n_headers > 0 || server_is_quiet(ex->server)) {
+        struct text t = TEXT_INIT;
+        text_puts(&t, json);
+        request_reply(rq, 200, &t);
+        return;
+    }
+    if (*kept == NULL) {
+        *kept = MHD_create_response_from_buffer(strlen(json), (void *)(uintptr_t)json,
+                                                MHD_RESPMEM_PERSISTENT);
+        if (*kept == NULL)
+            abort();
+        add_headers(ex, *kept, true);
+    }
+    ex->status = 200;
+    ex->response = *kept;
+    ex->constant = true;
     answered(ex);
 }
 

@@ -114,6 +114,18 @@ exchange_wake(struct exchange *ex)
         ev_feed_event(s->loop, &s->http, EV_READ);
 }
 
+struct MHD_Response **
+server_constant(struct server *s, const char *json)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->constants); i++) {
+        if (s->constants[i].json == NULL)
+            s->constants[i].json = json;
+        if (s->constants[i].json == json)
+            return &s->constants[i].response;
+    }
+    return NULL;
+}
+
 bool
 server_is_quiet(const struct server *s)
 {
@@ -487,6 +499,9 @@ server_free(struct server *s)
     ev_io_stop(s->loop, &s->http);
     ev_clear_pending(s->loop, &s->http);
     MHD_stop_daemon(s->daemon);
+    for (size_t i = 0; i < ARRAY_LEN(s->constants); i++)
+        if (s->constants[i].response != NULL)
+            MHD_destroy_response(s->constants[i].response);
     close(s->watch_fd);
     if (s->options.release != NULL)
         s->options.release(s->options.api);

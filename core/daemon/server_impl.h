@@ -56,6 +56,10 @@ struct server {
     struct users users;
     struct conn *heading; /* libmicrohttpd is reading its head */
     char *peek;           /* of CONN_PEEK bytes */
+    struct {
+        const char *json;
+        struct MHD_Response *response;
+    } constants[4];
     int listen_fd;        /* -1: quiet */
     int watch_fd;         /* epoll: bytes (edge) and hang-up of every connection */
     int epoll_fd;         /* libmicrohttpd's */
