@@ -283,13 +283,15 @@ more_of_body(struct conn *c)
     let_read(c);
 }
 
-void
+bool
 conns_poll(struct server *s)
 {
     struct epoll_event events[128];
+    bool any = false;
     int n;
     do {
         n = epoll_wait(s->watch_fd, events, ARRAY_LEN(events), 0);
+        any = any || n > 0;
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
             if (events[i].events & EPOLLRDHUP)
@@ -312,6 +314,7 @@ conns_poll(struct server *s)
             }
         }
     } while (n == (int)ARRAY_LEN(events));
+    return any;
 }
 
 void

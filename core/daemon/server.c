@@ -22,6 +22,7 @@
 #define DEFAULT_IDLE_S        3600
 #define DEFAULT_CONNECTIONS   8192
 #define CONNECTION_MEMORY     (16u << 10) /* head of a request, and the read buffer */
+#define ROUNDS                8 /* while there is something to do; then others get their turn */
 #define BODY_BLOCK            (64u << 10)
 #define DISCARD_MAX           (256u << 20) /* a body too large is read on, up to this */
 
@@ -52,14 +53,17 @@ run(struct server *s)
 {
     s->running = true;
     s->again = false;
-    s->runs++;
     ev_clear_pending(s->loop, &s->http);
     ev_clear_pending(s->loop, &s->watch);
     conns_cut_late(s);
-    conns_poll(s);
-    s->heading = NULL;
-    MHD_run(s->daemon);
-    conns_after(s);
+    bool busy = conns_poll(s);
+    for (int i = 0; i == 0 || (busy && i < ROUNDS); i++) {
+        s->runs++;
+        s->heading = NULL;
+        MHD_run(s->daemon);
+        conns_after(s);
+        busy = busy && conns_poll(s);
+    }
     if (s->ended)
         conns_cut_ended(s);
     s->running = false;

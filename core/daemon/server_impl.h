@@ -86,8 +86,8 @@ void conn_cut(struct conn *c);
 /* Answers in libmicrohttpd's stead and says no more; what still comes is thrown away. */
 void conn_refuse(struct conn *c, unsigned status, const char *text);
 
-/* Looks at what the descriptors have; right before libmicrohttpd runs. */
-void conns_poll(struct server *s);
+/* Looks at what the descriptors have; right before libmicrohttpd runs.  Was there anything? */
+bool conns_poll(struct server *s);
 /* Looks after those that libmicrohttpd has opened or finished; right after it has run. */
 void conns_after(struct server *s);
 void conn_look_after(struct conn *c); /* then */
