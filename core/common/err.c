@@ -28,6 +28,7 @@ static const struct {
     [ERR_NOTSUP] = { "not_supported", 501, 1 },
     [ERR_REMOTE] = { "remote", 502, 1 },
     [ERR_SHUTDOWN] = { "shutdown", 503, 1 },
+    [ERR_NOT_READY] = { "not_ready", 503, 1 },
     [ERR_TIMEOUT] = { "timeout", 504, 1 },
     [ERR_NOSPACE] = { "no_space", 507, 1 },
 };

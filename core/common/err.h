@@ -25,6 +25,7 @@ enum err_code {
     ERR_NOTSUP,     /* 501 */
     ERR_REMOTE,     /* a model server failed: 502 */
     ERR_SHUTDOWN,   /* evald is stopping: 503 */
+    ERR_NOT_READY,  /* it is on its way, the same request later finds it: 503 */
     ERR_TIMEOUT,    /* 504 */
     ERR_NOSPACE,    /* disk full: 507 */
 };

@@ -31,9 +31,9 @@
  *         "ask_timeout_ms":N,"rescored":BOOL,"resume":BOOL,"suspects":[AT,...],
  *         "quarantine":[PLUGIN,...]}
  *        Descriptors, in this order: one for each element of plugins whose file is not
- *        null (F counts from 0), the data set (but of mode source), the breadcrumb page (crumb.h) and, with the
- *        first JOB of a process, the gateway link.  A call runner keeps its plugins: a
- *        later JOB names them with "file":null.
+ *        null (F counts from 0), the data set (but of mode source), the breadcrumb page
+ *        (crumb.h) and, with the first JOB of a process, the gateway link.  A call runner keeps
+ *        its plugins: a later JOB names them with "file":null.
  *        "functions" in the order of results; phase 0 is the candidate, phase i+1 is
  *        functions[i].  "sampling" has the model document's members (temperature, top_p,
  *        top_k, max_tokens, repetition_penalty, stop); absent ones are absent.
@@ -41,10 +41,11 @@
  *        candidate; a row without one is an error of the candidate, for every scorer.
  *        "suspects": rows that were under way at a death that nobody could be charged with,
  *        ascending; each is run alone, with nothing else in flight.
- *        "source": {"id":PLUGIN,"uri":TEXT,"endpoint":BOOL,"params":{...}}: fetch the rows of
- *        that data set; no data set, candidate, models or functions.
  *        "quarantine": plugins whose phases are errors without being called; nor is their
  *        aggregate().
+ *        Of mode source there is no dataset, candidate, model or function, but
+ *        "source":{"id":PLUGIN,"uri":TEXT,"endpoint":BOOL,"params":{...}}: fetch the rows of
+ *        that data set.
  * DONE   answer to NEXT done, same tag: {"from":AT,"to":AT,"end":BOOL,
  *         "complete":[[AT,AT),...],"partial":[{"at":AT,"phases":[P,...],"replies":[[P,N],...]},
  *         ...]} + for each partial with phase 0 its generation, then its replies, one part

@@ -120,6 +120,8 @@ struct build {
     const char *const *raw_paths;  /* NULL-terminated, or NULL */
     struct text path;              /* of the current object, while it leads to a raw path */
     const char *bad_name;          /* a member name that json-c cannot hold */
+    size_t room;                   /* bytes that the tree may still take beyond its text */
+    bool full;
 };
 
 static json_object *build_value(struct build *b, struct jval v, bool on_path);
@@ -153,13 +155,23 @@ build_number(struct jval v)
     return must(json_object_new_double_s(jtext_double(v), digits));
 }
 
+/* About what json-c takes for a value, but for its text; three bytes of text make the largest. */
+static bool
+take_room(struct build *b, enum jkind kind)
+{
+    size_t n = kind == J_OBJECT ? 750 : kind == J_ARRAY ? 350 : 100;
+    b->full = b->full || n > b->room;
+    b->room -= b->full ? 0 : n;
+    return !b->full;
+}
+
 static json_object *
 build_array(struct build *b, struct jval v)
 {
     json_object *array = must(json_object_new_array());
     struct jiter it = jtext_iter(v);
     struct jval val;
-    while (jtext_next(&it, NULL, &val))
+    while (!b->full && jtext_next(&it, NULL, &val))
         if (json_object_array_add(array, build_value(b, val, false)) < 0)
             abort();
     return array;
@@ -193,7 +205,7 @@ build_object(struct build *b, struct jval v, bool on_path)
     struct jiter it = jtext_iter(v);
     struct jval val;
     struct str literal;
-    while (jtext_next(&it, &literal, &val)) {
+    while (!b->full && jtext_next(&it, &literal, &val)) {
         struct str name = decoded(b, literal);
         CLEANUP_FREE char *key = xstrndup(name.ptr, name.len);
         if (strlen(key) != name.len && b->bad_name == NULL)
@@ -212,6 +224,8 @@ build_object(struct build *b, struct jval v, bool on_path)
 static json_object *
 build_value(struct build *b, struct jval v, bool on_path)
 {
+    if (!take_room(b, v.kind))
+        return NULL;
     switch (v.kind) {
     case J_BOOL: return must(json_object_new_boolean(v.raw.ptr[0] == 't'));
     case J_NUMBER: return build_number(v);
@@ -223,18 +237,25 @@ build_value(struct build *b, struct jval v, bool on_path)
 }
 
 int
-json_parse_raw(struct str text, const char *const *raw_paths, json_object **ret, size_t *ret_at,
-               struct err *err)
+json_parse_raw(struct str text, const char *const *raw_paths, size_t max, json_object **ret,
+               size_t *ret_at, struct err *err)
 {
     size_t at = 0;
     struct jval v;
     if (text.len >= INT_MAX) {
         err_set(err, ERR_TOO_LARGE, "text of %zu bytes", text.len);
     } else if (jtext_check(text, &v, &at, err) == 0) {
-        struct build b = { .raw_paths = raw_paths };
+        struct build b = { .raw_paths = raw_paths, .room = max };
         json_object *o = build_value(&b, v, raw_paths != NULL);
         text_fini(&b.scratch);
         text_fini(&b.path);
+        if (b.full) {
+            json_object_put(o);
+            err_set(err, ERR_TOO_LARGE, "too many values");
+            if (ret_at != NULL)
+                *ret_at = 0;
+            return -1;
+        }
         if (b.bad_name == NULL) {
             *ret = o;
             return 0;
@@ -251,13 +272,13 @@ json_parse_raw(struct str text, const char *const *raw_paths, json_object **ret,
 int
 json_parse(struct str text, json_object **ret, size_t *ret_at, struct err *err)
 {
-    return json_parse_raw(text, NULL, ret, ret_at, err);
+    return json_parse_raw(text, NULL, SIZE_MAX, ret, ret_at, err);
 }
 
 json_object *
 json_from_jval(struct jval v)
 {
-    struct build b = { .raw_paths = NULL };
+    struct build b = { .raw_paths = NULL, .room = SIZE_MAX };
     json_object *o = build_value(&b, v, false);
     text_fini(&b.scratch);
     return o;

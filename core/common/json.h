@@ -31,9 +31,11 @@ bool json_is_raw(const json_object *o);
 struct str json_raw(const json_object *o);
 
 /* As json_parse, but a member named by one of the paths ("/rows", "/source/rows"; objects
- * on the way only) that holds an array is kept as text with json_new_raw. */
-int json_parse_raw(struct str text, const char *const *raw_paths, json_object **ret,
-                   size_t *ret_at, struct err *err);
+ * on the way only) that holds an array is kept as text with json_new_raw.  max: bytes that the
+ * tree may take beyond what it has of the text, about; {} takes 750, so that a small text makes
+ * a large tree.  ERR_TOO_LARGE when it would take more. */
+int json_parse_raw(struct str text, const char *const *raw_paths, size_t max,
+                   json_object **ret, size_t *ret_at, struct err *err);
 
 /* A deep copy of any tree made here (json_object_deep_copy refuses raw values). */
 json_object *json_copy(json_object *o);

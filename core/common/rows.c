@@ -1,8 +1,6 @@
 #include "config.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -551,6 +549,5 @@ rows_hash(const struct rows *r, char ret_hex[33])
 {
     XXH128_canonical_t c;
     XXH128_canonicalFromHash(&c, XXH3_128bits_digest(r->hash));
-    for (size_t i = 0; i < sizeof c.digest; i++)
-        snprintf(ret_hex + 2 * i, 3, "%02x", c.digest[i]);
+    hex_encode(ret_hex, c.digest, sizeof c.digest);
 }

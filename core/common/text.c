@@ -193,3 +193,14 @@ utf8_encode(uint32_t cp, char out[4])
     out[3] = (char)(0x80 | (cp & 0x3f));
     return 4;
 }
+
+void
+hex_encode(char *ret, const void *bytes, size_t n)
+{
+    const unsigned char *b = bytes;
+    for (size_t i = 0; i < n; i++) {
+        *ret++ = "0123456789abcdef"[b[i] >> 4];
+        *ret++ = "0123456789abcdef"[b[i] & 15];
+    }
+    *ret = '\0';
+}

@@ -79,4 +79,7 @@ void text_put_utf8(struct text *t, struct str s);
 /* Encodes one code point below 0x110000; returns the bytes written (1-4). */
 size_t utf8_encode(uint32_t cp, char out[4]);
 
+/* n bytes as 2 * n digits in lower case, and a NUL behind them. */
+void hex_encode(char *ret, const void *bytes, size_t n);
+
 #endif

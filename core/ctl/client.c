@@ -3,16 +3,24 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/un.h>
+#include <time.h>
 
+#include "common/io.h"
 #include "common/mem.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+
+#define AWAY_NS      (15 * INT64_C(1000000000))
+#define LOST_WAIT_MS 200
 
 struct client {
     CURL *curl;
     const char *socket_path;
     long status;
+    bool lost;       /* the last request may have come to evald, its answer has not come here */
+    int64_t again_s; /* when evald wants it again; 0: it does not say */
     /* of the request under way */
     struct text *body;
     const struct request *rq;
@@ -108,6 +116,7 @@ transfer_error(struct client *c, CURLcode rc, struct err *err)
     long os_errno = 0;
     curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &os_errno);
     c->status = 0;
+    c->lost = rc != CURLE_COULDNT_CONNECT;
     if (rc == CURLE_COULDNT_CONNECT)
         return err_set(err, ERR_REMOTE, "cannot reach evald on %s: %s", c->socket_path,
                        os_errno != 0 ? strerror((int)os_errno) : curl_easy_strerror(rc));
@@ -115,8 +124,8 @@ transfer_error(struct client *c, CURLcode rc, struct err *err)
                    curl_easy_strerror(rc));
 }
 
-int
-client_call(struct client *c, const struct request *rq, struct text *ret_body, struct err *err)
+static int
+call_once(struct client *c, const struct request *rq, struct text *ret_body, struct err *err)
 {
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     if (rq->body.ptr != NULL)
@@ -127,6 +136,10 @@ client_call(struct client *c, const struct request *rq, struct text *ret_body, s
     }
     if (rq->last_event_id != NULL) {
         CLEANUP_FREE char *line = xasprintf("Last-Event-ID: %s", rq->last_event_id);
+        headers = curl_slist_append(headers, line);
+    }
+    if (rq->key != NULL) {
+        CLEANUP_FREE char *line = xasprintf("Idempotency-Key: %s", rq->key);
         headers = curl_slist_append(headers, line);
     }
     CLEANUP_FREE char *url = xasprintf("http://evald%s", rq->path);
@@ -155,8 +168,12 @@ client_call(struct client *c, const struct request *rq, struct text *ret_body, s
     c->rq = rq;
     c->write_failed = false;
     c->status = 0;
+    c->lost = false;
+    curl_off_t again_s = 0;
     CURLcode rc = curl_easy_perform(h);
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &c->status);
+    curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &again_s);
+    c->again_s = c->status == 503 ? again_s : 0;
     curl_slist_free_all(headers);
     if (rc != CURLE_OK && (c->status / 100 == 2 || c->status == 0 || ctl_interrupted))
         return transfer_error(c, rc, err);
@@ -164,6 +181,55 @@ client_call(struct client *c, const struct request *rq, struct text *ret_body, s
         return 0;
     error_message(c, err);
     return -1;
+}
+
+/* How long to wait until the request is sent again; 0: it is not. */
+static int
+again_ms(const struct client *c, const struct request *rq, int64_t *away_since_ns)
+{
+    int64_t now = time_mono_ns();
+    if (c->status != 0) {
+        *away_since_ns = 0;
+        return rq->patient && c->again_s > 0 ? (int)(c->again_s < 60 ? c->again_s : 60) * 1000
+                                             : 0;
+    }
+    if (rq->key == NULL || (!c->lost && *away_since_ns == 0))
+        return 0;
+    if (*away_since_ns == 0)
+        *away_since_ns = now;
+    return now - *away_since_ns <= AWAY_NS ? LOST_WAIT_MS : 0;
+}
+
+int
+client_call(struct client *c, const struct request *rq, struct text *ret_body, struct err *err)
+{
+    bool said = false;
+    struct err why;
+    for (int64_t away_since_ns = 0;;) {
+        if (call_once(c, rq, ret_body, &why) == 0)
+            return 0;
+        int ms = ctl_interrupted ? 0 : again_ms(c, rq, &away_since_ns);
+        if (ms == 0)
+            return err_set(err, why.code, "%s", why.text);
+        if (c->status != 0 && !said) {
+            fputs("evalctl: waiting: ", stderr);
+            ctl_put_safe(stderr, why.text);
+            fputc('\n', stderr);
+            said = true;
+        }
+        struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+        nanosleep(&ts, NULL); /* a signal ends it early, and the next call at once */
+    }
+}
+
+void
+client_make_key(char ret[CLIENT_KEY_SIZE])
+{
+    uint64_t random[2];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        abort(); /* no kernel refuses so few bytes */
+    snprintf(ret, CLIENT_KEY_SIZE, "evalctl-%016jx%016jx", (uintmax_t)random[0],
+             (uintmax_t)random[1]);
 }
 
 int

@@ -22,6 +22,10 @@ struct request {
     struct str body;    /* JSON; ptr NULL: none */
     const char *prefer; /* value of the Prefer header, or NULL */
     const char *last_event_id; /* of the Last-Event-ID header, or NULL */
+    /* Of the Idempotency-Key header, or NULL.  With it the request is sent again when its
+     * connection is lost, for fifteen seconds, in which evald may be restarted. */
+    const char *key;
+    bool patient; /* sent again as long as evald says that this helps; stderr is told once */
     FILE *to;           /* a successful answer's body is streamed here; NULL: into ret_body */
     /* Instead of that: called with each piece of it as it comes; false: that is enough. */
     bool (*piece)(void *arg, struct str bytes);
@@ -35,6 +39,10 @@ int client_get(struct client *c, const char *path, struct text *ret_body, struct
 /* The parsed answer, and its text in ret_body when that is not NULL. */
 int client_get_json(struct client *c, const char *path, struct text *ret_body,
                     json_object **ret, struct err *err);
+
+#define CLIENT_KEY_SIZE 48
+/* A key that nobody else has. */
+void client_make_key(char ret[CLIENT_KEY_SIZE]);
 
 /* HTTP status of the last answer; 0: there was none, evald cannot be reached. */
 int client_status(const struct client *c);

@@ -66,8 +66,10 @@ control_rescore(const struct ctl *c, char **args)
     CLEANUP_FREE char *path = body != NULL ? job_path(c, args[0], "/rescore", &err) : NULL;
     CLEANUP_TEXT struct text answer = TEXT_INIT;
     CLEANUP_JSON json_object *job = NULL;
+    char key[CLIENT_KEY_SIZE];
+    client_make_key(key);
     struct request rq = { .method = "POST", .path = path, .body = str_z(body != NULL ? body : ""),
-                          .prefer = "respond-async" };
+                          .prefer = "respond-async", .key = key, .patient = true };
     if (path == NULL || client_call(c->client, &rq, &answer, &err) < 0
         || json_parse(text_str(&answer), &job, NULL, &err) < 0)
         return ctl_fail(c, &err);

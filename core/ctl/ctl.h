@@ -64,8 +64,12 @@ int follow_job(const struct ctl *c, const char *benchmark, const char *job, cons
                struct job_end *ret);
 /* The exit status that goes with how a job ended. */
 int follow_exit(const struct job_end *end);
-/* The benchmark of a job; free() it.  NULL: no such job, or the request failed. */
-char *follow_find_benchmark(const struct ctl *c, const char *job, struct err *err);
+/* A paused job comes to no end: tells who waits for it, on stderr. */
+void follow_say_paused(const struct ctl *c, const char *job);
+/* The benchmark of a job; free() it.  NULL: no such job, or the request failed.  paused, unless
+ * it is NULL: does the job rest? */
+char *follow_find_benchmark(const struct ctl *c, const char *job, bool *paused,
+                            struct err *err);
 /* "/v1alpha/eval/benchmarks/B/jobs/J" + tail, escaped; free() it. */
 char *follow_job_path(const struct ctl *c, const char *benchmark, const char *job,
                       const char *tail);

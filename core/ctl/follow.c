@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,7 +23,7 @@ follow_job_path(const struct ctl *c, const char *benchmark, const char *job, con
 }
 
 char *
-follow_find_benchmark(const struct ctl *c, const char *job, struct err *err)
+follow_find_benchmark(const struct ctl *c, const char *job, bool *paused, struct err *err)
 {
     CLEANUP_FREE char *id = client_escape(c->client, job);
     CLEANUP_FREE char *path = xasprintf("/v1alpha/eval/jobs?job_id=%s", id);
@@ -36,8 +35,10 @@ follow_find_benchmark(const struct ctl *c, const char *job, struct err *err)
         json_object_is_type(data, json_type_array) && json_object_array_length(data) == 1
             ? json_object_array_get_idx(data, 0)
             : NULL;
-    if (strcmp(json_get_str(one, "job_id", ""), job) != 0)
+    if (one == NULL || strcmp(json_get_str(one, "job_id", ""), job) != 0)
         return ERR_NULL(err, ERR_NOT_FOUND, "job %s not found", job);
+    if (paused != NULL)
+        *paused = json_get_bool(one, "paused", false);
     return xstrdup(json_get_str(one, "benchmark_id", ""));
 }
 
@@ -67,9 +68,18 @@ has_ended(const char *status)
 }
 
 struct following {
+    const struct ctl *c;
     struct progress *progress;
     bool heard; /* something of evald */
+    bool live;  /* what was is told, what comes is what happens */
 };
+
+void
+follow_say_paused(const struct ctl *c, const char *job)
+{
+    fprintf(stderr, "job %s: paused; let it go on: evalctl%s resume %s\n", job,
+            ctl_socket_option(c), job);
+}
 
 static void
 on_event(void *arg, const char *kind, struct str data, json_object *json)
@@ -77,8 +87,13 @@ on_event(void *arg, const char *kind, struct str data, json_object *json)
     (void)data;
     struct following *f = arg;
     f->heard = true;
+    if (f->live && strcmp(kind, "paused") == 0) {
+        progress_wipe(f->progress);
+        follow_say_paused(f->c, f->progress->job);
+    }
     if (strcmp(kind, "progress") != 0)
         return;
+    f->live = true;
     CLEANUP_JSON json_object *detail = json_object_new_object();
     json_add(detail, "progress", json_object_get(json));
     progress_show(f->progress, detail);
@@ -105,7 +120,7 @@ follow_job(const struct ctl *c, const char *benchmark, const char *job, const ch
     __attribute__((cleanup(events_fini))) struct events events = { .last = "" };
     struct progress progress;
     progress_begin(&progress, job, label);
-    struct following following = { &progress, false };
+    struct following following = { .c = c, .progress = &progress };
     int64_t away_since_ns = 0;
     for (int wait_ms = POLL_MIN_MS;;) {
         CLEANUP_JSON json_object *detail = NULL;

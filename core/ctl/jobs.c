@@ -22,6 +22,13 @@ add_rows(struct table *t, json_object *job)
         table_addf(t, "%lld", (long long)done);
 }
 
+/* A paused job's status is that of one that waits for its turn: which of both it is. */
+static const char *
+shown_status(json_object *job)
+{
+    return json_get_bool(job, "paused", false) ? "paused" : json_get_str(job, "status", "?");
+}
+
 static void
 add_job(struct table *t, json_object *job)
 {
@@ -33,7 +40,7 @@ add_job(struct table *t, json_object *job)
                          took, sizeof took);
     table_add(t, json_get_str(job, "job_id", "?"));
     table_add(t, json_get_str(job, "benchmark_id", "?"));
-    table_add(t, json_get_str(job, "status", "?"));
+    table_add(t, shown_status(job));
     add_rows(t, job);
     table_addf(t, "%lld", (long long)json_get_int(job, "rows_failed", 0));
     table_add(t, when);
@@ -100,7 +107,7 @@ jobs_list(const struct ctl *c, char **args)
 char *
 job_path(const struct ctl *c, const char *job, const char *tail, struct err *err)
 {
-    CLEANUP_FREE char *benchmark = follow_find_benchmark(c, job, err);
+    CLEANUP_FREE char *benchmark = follow_find_benchmark(c, job, NULL, err);
     return benchmark != NULL ? follow_job_path(c, benchmark, job, tail) : NULL;
 }
 
@@ -172,13 +179,9 @@ print_rows(json_object *progress)
 static void
 print_detail(json_object *d)
 {
-    const char *status = json_get_str(d, "status", "?");
-    const char *state = json_get_str(d, "state", status);
     print_text("job", json_get_str(d, "job_id", "?"));
     print_text("benchmark", json_get_str(d, "benchmark_id", "?"));
-    print_text("status", status);
-    if (strcmp(state, status) != 0)
-        print_text("state", state);
+    print_text("status", shown_status(d));
     json_object *owner = json_get(d, "owner");
     if (owner != NULL)
         print_text("owner", json_object_get_string(owner));
@@ -266,7 +269,7 @@ int
 jobs_result(const struct ctl *c, char **args)
 {
     struct err err;
-    CLEANUP_FREE char *benchmark = follow_find_benchmark(c, args[0], &err);
+    CLEANUP_FREE char *benchmark = follow_find_benchmark(c, args[0], NULL, &err);
     if (benchmark == NULL)
         return ctl_fail(c, &err);
     return print_result(c, benchmark, args[0]);
@@ -276,9 +279,12 @@ int
 jobs_follow(const struct ctl *c, char **args)
 {
     struct err err;
-    CLEANUP_FREE char *benchmark = follow_find_benchmark(c, args[0], &err);
+    bool paused;
+    CLEANUP_FREE char *benchmark = follow_find_benchmark(c, args[0], &paused, &err);
     if (benchmark == NULL)
         return ctl_fail(c, &err);
+    if (paused)
+        follow_say_paused(c, args[0]);
     struct job_end end = { 0 };
     int status = follow_job(c, benchmark, args[0], benchmark, &end);
     if (status != CTL_OK || strcmp(end.status, "completed") != 0)

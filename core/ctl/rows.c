@@ -92,7 +92,7 @@ add_row(struct rows_table *t, json_object *row)
 static int
 print_table(const struct ctl *c, const char *path, const char *status)
 {
-    struct rows_table t = { NULL };
+    struct rows_table t = { .table = NULL };
     struct err err;
     int rc = CTL_OK;
     int64_t from = 0, left = c->limit;

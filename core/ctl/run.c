@@ -68,8 +68,10 @@ submit(const struct ctl *c, const struct plan *p, size_t i, struct err *err)
     CLEANUP_FREE char *path = xasprintf("/v1alpha/eval/benchmarks/%s/jobs", benchmark);
     CLEANUP_FREE char *config = json_text(json_object_array_get_idx(p->runs, i));
     CLEANUP_FREE char *body = xasprintf("{\"benchmark_config\":%s}", config);
+    char key[CLIENT_KEY_SIZE];
+    client_make_key(key);
     struct request rq = { .method = "POST", .path = path, .body = str_z(body),
-                          .prefer = "respond-async" };
+                          .prefer = "respond-async", .key = key, .patient = true };
     CLEANUP_TEXT struct text answer = TEXT_INIT;
     if (client_call(c->client, &rq, &answer, err) < 0)
         return NULL;

@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -14,7 +13,8 @@ send_thing(const struct ctl *c, const char *method, const char *path, struct str
            struct text *answer)
 {
     struct err err;
-    struct request rq = { .method = method, .path = path, .body = body };
+    struct request rq = { .method = method, .path = path, .body = body,
+                          .patient = true };
     if (client_call(c->client, &rq, answer, &err) < 0)
         return ctl_fail(c, &err);
     if (c->json && answer->len > 0)
@@ -103,7 +103,17 @@ score_body(const struct ctl *c, char **args, struct err *err)
     return json_text(body);
 }
 
-/* A line for each number that a function's aggregation gave. */
+static void
+add_value(struct table *t, const char *function, const char *aggregate, const char *key,
+          json_object *value)
+{
+    table_add(t, function);
+    table_add(t, aggregate);
+    table_add(t, key);
+    table_add(t, value != NULL ? json_object_get_string(value) : "-");
+}
+
+/* A line for each number that a function's aggregation gave, and for each category counted. */
 static void
 add_aggregates(struct table *t, const char *function, json_object *aggregated)
 {
@@ -113,12 +123,12 @@ add_aggregates(struct table *t, const char *function, json_object *aggregated)
         if (!json_object_is_type(values, json_type_object))
             continue;
         json_object_object_foreach(values, key, value) {
-            if (json_object_is_type(value, json_type_object))
-                value = NULL;
-            table_add(t, function);
-            table_addf(t, "%s", name);
-            table_addf(t, "%s", key);
-            table_add(t, value != NULL ? json_object_get_string(value) : "-");
+            if (!json_object_is_type(value, json_type_object)) {
+                add_value(t, function, name, key, value);
+                continue;
+            }
+            json_object_object_foreach(value, category, count)
+                add_value(t, function, name, category, count);
         }
     }
 }

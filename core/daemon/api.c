@@ -1,7 +1,6 @@
 #include "config.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +10,8 @@
 #include "daemon/api.h"
 #include "daemon/routes.h"
 #include "daemon/submit.h"
+
+#define DATASET_WAIT_MS 45000 /* where run_eval waits for nothing; SDKs wait a minute */
 
 struct api *
 api_hold(struct api *api)
@@ -207,7 +208,10 @@ api_with_dataset(struct request *rq, const struct dataset *ds, api_dataset_fn *t
     struct dataset_wait *w = xmalloc(sizeof *w);
     *w = (struct dataset_wait){ .rq = rq, .api = api_hold(rq->api), .id = xstrdup(ds->id),
                                 .then = then, .arg = arg };
-    struct sources_wait *wait = sources_get(rq->api->sources, ds, on_dataset_ready, w);
+    int wait_ms = rq->api->conf->run_eval_wait_ms;
+    struct sources_wait *wait = sources_get(rq->api->sources, ds,
+                                            wait_ms > 0 ? wait_ms : DATASET_WAIT_MS,
+                                            on_dataset_ready, w);
     if (wait == NULL)
         return; /* w is gone */
     w->wait = wait;

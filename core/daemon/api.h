@@ -63,7 +63,6 @@ api_handler api_job_rows;
 /* api_jobs.c */
 api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
     api_list_benchmark_jobs;
-
 /* api_control.c */
 api_handler api_job_pause, api_job_resume, api_job_retry, api_job_rescore;
 
@@ -112,8 +111,9 @@ char *api_plugin_provider(const char *plugin_id);
 char *api_provider_type(const struct api *api, const struct plugin *plugin);
 
 /* Has the data set fetched, where that must be, and calls then with it: at once, or later.
- * ds NULL: it cannot be had, err says why, which may be that the caller has hung up.  The
- * answer is for then to give. */
+ * ds NULL: it cannot be had, err says why, which may be that the caller has hung up, or that
+ * it is not there yet though this request has waited long enough (ERR_NOT_READY).  The answer
+ * is for then to give. */
 typedef void api_dataset_fn(void *arg, const struct dataset *ds, const struct err *err);
 void api_with_dataset(struct request *rq, const struct dataset *ds, api_dataset_fn *then,
                       void *arg);

@@ -117,9 +117,10 @@ on_spec(void *arg, struct str text, const struct err *err)
 }
 
 static int
-start_rescore(struct request *rq, void *arg, const struct job_origin *origin,
+start_rescore(struct request *rq, void *arg, const struct job_origin *origin, int wait_ms,
               sched_created_fn *created, void *created_arg, struct err *err)
 {
+    (void)wait_ms;
     const struct job_info *job = arg;
     if (job->state < JOB_COMPLETED) /* said before anything about the body */
         return err_set(err, ERR_CONFLICT, "Job %lld has not ended, Status: %s",

@@ -288,12 +288,10 @@ api_delete_dataset(struct request *rq)
 static const struct dataset *
 routed_dataset(struct request *rq)
 {
-    const struct dataset *ds = catalog_dataset(rq->api->catalog, rq->params[0]);
+    struct err err;
+    const struct dataset *ds = catalog_routed_dataset(rq->api->catalog, rq->params[0], &err);
     if (ds == NULL)
-        api_fail(rq, ERR_INVALID,
-                 "Dataset `%.200s` not served by provider: `localfs`. Make sure "
-                 "there is an DatasetIO provider serving this dataset.",
-                 rq->params[0]);
+        request_fail(rq, &err);
     return ds;
 }
 
@@ -311,7 +309,8 @@ api_append_rows(struct request *rq)
         request_fail(rq, &err);
         return;
     }
-    catalog_append_rows(rq->api->catalog, ds->id, rows, ds->owner, rq->level == LEVEL_V1 ? api_done_null : api_done_nothing,
+    catalog_append_rows(rq->api->catalog, ds->id, rows, ds->owner,
+                        rq->level == LEVEL_V1 ? api_done_null : api_done_nothing,
                         rq);
 }
 

@@ -14,11 +14,9 @@ prepare(struct request *rq, const struct benchmark *b, json_object **ret_spec,
         const struct dataset **ret_dataset, struct err *err)
 {
     const struct api *api = rq->api;
-    const struct dataset *ds = catalog_dataset(api->catalog, b->dataset_id);
+    const struct dataset *ds = catalog_routed_dataset(api->catalog, b->dataset_id, err);
     if (ds == NULL)
-        return err_set(err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. "
-                       "Make sure there is an DatasetIO provider serving this dataset.",
-                       b->dataset_id);
+        return -1;
     if (json_object_array_length(b->scoring_functions) == 0)
         return err_set(err, ERR_INVALID, "Benchmark '%.200s' has no scoring functions", b->id);
     CLEANUP_JSON json_object *spec = NULL;
@@ -77,8 +75,8 @@ submit(void *arg, const struct err *err)
 }
 
 static int
-start(struct request *rq, void *arg, const struct job_origin *origin, sched_created_fn *created,
-      void *created_arg, struct err *err)
+start(struct request *rq, void *arg, const struct job_origin *origin, int wait_ms,
+      sched_created_fn *created, void *created_arg, struct err *err)
 {
     const struct benchmark *b = arg;
     const struct dataset *ds = NULL;
@@ -89,7 +87,7 @@ start(struct request *rq, void *arg, const struct job_origin *origin, sched_crea
     *run = (struct run){ .api = api_hold(rq->api), .uid = rq->uid, .benchmark = xstrdup(b->id),
                          .dataset = xstrdup(ds->id), .spec = spec, .origin = *origin,
                          .created = created, .arg = created_arg };
-    sources_get(rq->api->sources, ds, submit, run);
+    sources_get(rq->api->sources, ds, wait_ms, submit, run);
     return 0;
 }
 

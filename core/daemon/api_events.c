@@ -7,8 +7,10 @@
 
 #include "common/io.h"
 #include "common/mem.h"
+#include "daemon/access.h"
 #include "daemon/api.h"
 #include "daemon/journal.h"
+#include "daemon/routes.h"
 
 #define PROGRESS_NS   INT64_C(1000000000) /* at most one a second */
 #define KEEP_ALIVE_NS (15 * INT64_C(1000000000))
@@ -144,6 +146,24 @@ take_events(struct events *e, const struct journal_event *events, size_t n, bool
 
 /* ---- the stream ---- */
 
+/* A stream may last for days: the configuration may have been read again since it began. */
+static bool
+may_see(const struct events *e)
+{
+    struct request *rq = e->rq;
+    struct err err;
+    rq->roles = access_roles(&e->api->conf->access, request_peer(rq));
+    return access_check(rq, rq->route->action, &err) == 0
+        && access_sees(rq, sched_job(e->api->sched, e->job)->owner);
+}
+
+static void
+end_unseen(struct events *e)
+{
+    text_clear(&e->out);
+    send_out(e, true);
+}
+
 static void
 fail(struct events *e, const struct err *err)
 {
@@ -229,6 +249,10 @@ on_events(void *arg, const struct journal_event *events, size_t n, bool more,
         begin(e, known, caught_up && end && over && is_end(e->kind));
         return;
     }
+    if (!may_see(e)) {
+        end_unseen(e);
+        return;
+    }
     if (end && over)
         put_end(e, job);
     else if (!more && !over)
@@ -266,6 +290,10 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
     struct events *e = w->data;
     if (!e->wanted || e->reading)
         return;
+    if (!may_see(e)) {
+        end_unseen(e);
+        return;
+    }
     put_progress(e, false);
     if (e->out.len == 0 && time_mono_ns() - e->sent_ns > KEEP_ALIVE_NS)
         text_puts(&e->out, ":\n\n");

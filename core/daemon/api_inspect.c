@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -11,9 +10,7 @@
 void
 api_health(struct request *rq)
 {
-    struct text t = TEXT_INIT;
-    text_puts(&t, "{\"status\":\"OK\"}");
-    request_reply(rq, 200, &t);
+    request_reply_constant(rq, "{\"status\":\"OK\"}");
 }
 
 void

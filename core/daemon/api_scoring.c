@@ -92,12 +92,12 @@ void
 api_score_batch(struct request *rq)
 {
     const char *id = json_get_str(rq->in, "dataset_id", "");
-    const struct dataset *ds = catalog_dataset(rq->api->catalog, id);
+    struct err err;
+    const struct dataset *ds = catalog_routed_dataset(rq->api->catalog, id, &err);
     if (json_get_bool(rq->in, "save_results_dataset", false))
         api_fail(rq, ERR_NOTSUP, "Save results dataset not implemented yet");
     else if (ds == NULL)
-        api_fail(rq, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. Make sure "
-                 "there is an DatasetIO provider serving this dataset.", id);
+        request_fail(rq, &err);
     else if (json_object_object_length(json_get(rq->in, "scoring_functions")) == 0)
         reply_nothing(rq, ds->id);
     else

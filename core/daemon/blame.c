@@ -17,8 +17,9 @@ put_error_row(struct text *t, const char *member, const char *error, int64_t epo
     text_putc(t, '}');
 }
 
-bool
-blame_charge(struct job *j, const struct runner_charge *c)
+/* Writes the phase down as an error, in the runner's stead; false: there is no such phase. */
+static bool
+charge(struct job *j, const struct runner_charge *c)
 {
     int64_t epochs = json_get_int(j->spec, "epochs", 1);
     size_t n = json_object_array_length(json_get(j->spec, "functions"));
@@ -93,7 +94,7 @@ blame_learn(struct job *j, const struct runner_death *how)
     const struct runner_charge *c = &how->charges[0];
     bool alone = how->n_charges == 1 && was_suspect(j, c->row * epochs + c->epoch);
     if (how->certain || alone) {
-        bool charged = blame_charge(j, c);
+        bool charged = charge(j, c);
         j->unexplained = charged ? 0 : j->unexplained + 1; /* not: the page has gone wild */
         count_death(j, c->plugin_id);
         return charged;

@@ -1,13 +1,10 @@
 #include "config.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "common/io.h"
 #include "common/jtext.h"
-#include "common/log.h"
 #include "common/mem.h"
 #include "daemon/sched_impl.h"
 

@@ -26,6 +26,8 @@ struct catalog {
     struct functions functions;
     struct op *ops; /* changes under way, oldest first */
     uint64_t last_serial;
+    catalog_gone_fn *gone; /* NULL: nobody listens */
+    void *gone_arg;
 };
 
 /* A change.  Those of one id run one after the other; a later one looks at the catalogue
@@ -191,6 +193,16 @@ const struct dataset *
 catalog_dataset(const struct catalog *c, const char *id)
 {
     return table_find(&c->datasets, id);
+}
+
+const struct dataset *
+catalog_routed_dataset(const struct catalog *c, const char *id, struct err *err)
+{
+    const struct dataset *ds = catalog_dataset(c, id);
+    if (ds == NULL)
+        err_set(err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. Make sure "
+                "there is an DatasetIO provider serving this dataset.", id);
+    return ds;
 }
 
 const struct benchmark *
@@ -397,6 +409,23 @@ same_text(const char *a, const char *b)
 
 /* ---- data sets ---- */
 
+/* The registration has ended; old NULL: there was none. */
+static void
+drop_dataset(struct catalog *c, struct dataset *old)
+{
+    if (old != NULL && c->gone != NULL)
+        c->gone(c->gone_arg, old);
+    remove_rows(c, old);
+    dataset_free(old);
+}
+
+void
+catalog_on_gone(struct catalog *c, catalog_gone_fn *gone, void *arg)
+{
+    c->gone = gone;
+    c->gone_arg = arg;
+}
+
 static void
 on_dataset_put(void *arg, const struct err *err)
 {
@@ -405,9 +434,7 @@ on_dataset_put(void *arg, const struct err *err)
         op->err = *err;
         remove_rows(op->c, op->ds);
     } else {
-        struct dataset *old = table_set(&op->c->datasets, TAKE(op->ds));
-        remove_rows(op->c, old);
-        dataset_free(old);
+        drop_dataset(op->c, table_set(&op->c->datasets, TAKE(op->ds)));
     }
     op_end(op);
 }
@@ -627,14 +654,13 @@ put_appended_row(void *arg)
 static void
 start_append_rows(struct op *op)
 {
-    const struct dataset *ds = catalog_dataset(op->c, op->id);
-    if (op->err.code == ERR_NONE && ds == NULL)
-        err_set(&op->err, ERR_INVALID, "Dataset `%.200s` not served by provider: `localfs`. "
-                "Make sure there is an DatasetIO provider serving this dataset.", op->id);
-    else if (op->err.code == ERR_NONE && ds->uri != NULL)
+    const struct dataset *ds = NULL;
+    if (op->err.code == ERR_NONE)
+        ds = catalog_routed_dataset(op->c, op->id, &op->err);
+    if (ds != NULL && ds->uri != NULL)
         err_set(&op->err, ERR_NOTSUP, "data set '%.200s' has a uri: rows are appended to data "
                 "sets of rows only", op->id);
-    else if (op->err.code == ERR_NONE && ds->owner != op->owner)
+    else if (ds != NULL && ds->owner != op->owner)
         err_set(&op->err, ERR_CONFLICT, "data set '%.200s' was registered anew meanwhile",
                 op->id);
     if (op->err.code != ERR_NONE) {
@@ -665,9 +691,7 @@ on_dataset_deleted(void *arg, const struct err *err)
     if (err != NULL) {
         op->err = *err;
     } else {
-        struct dataset *old = table_take(&op->c->datasets, op->id);
-        remove_rows(op->c, old);
-        dataset_free(old);
+        drop_dataset(op->c, table_take(&op->c->datasets, op->id));
     }
     op_end(op);
 }

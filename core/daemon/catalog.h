@@ -55,6 +55,9 @@ void catalog_free(struct catalog *c);
 const struct dataset   *catalog_dataset(const struct catalog *c, const char *id);
 const struct benchmark *catalog_benchmark(const struct catalog *c, const char *id);
 const struct function  *catalog_function(const struct catalog *c, const char *id);
+/* NULL with ERR_INVALID and the text of a routing failure when it is not there. */
+const struct dataset *catalog_routed_dataset(const struct catalog *c, const char *id,
+                                             struct err *err);
 
 /* In the order of registration; functions in the order of id.  i from 0; NULL at the end. */
 const struct dataset   *catalog_dataset_at(const struct catalog *c, size_t i);
@@ -87,6 +90,12 @@ void catalog_delete_dataset(struct catalog *c, const char *id, catalog_done_fn *
  * routing failure when there is none, ERR_NOTSUP when it has a uri. */
 void catalog_append_rows(struct catalog *c, const char *id, struct str rows, uid_t owner,
                          catalog_done_fn *done, void *arg);
+
+/* Calls gone when a registration has ended: the data set was deleted, or another one stands in
+ * its place.  was is valid during the call, in which the catalogue must not be changed.  One may
+ * listen; gone NULL: nobody any more. */
+typedef void catalog_gone_fn(void *arg, const struct dataset *was);
+void catalog_on_gone(struct catalog *c, catalog_gone_fn *gone, void *arg);
 
 /* What was fetched for a data set: its content stands, on disk already, in STATE/datasets/part
  * and gets the name that how says; the strings of both are copied.  ERR_CONFLICT, and the

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libconfig.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -76,8 +76,9 @@ struct conf {
 /* path NULL: EVALD_SYSCONFDIR "/evald.conf" when it is there, else the defaults alone. */
 struct conf *conf_load(const char *path, struct err *err);
 void conf_free(struct conf *c);
-/* SIGHUP: takes models, sources, roles, limits and access out of from, which is freed; where evald
- * listens, keeps its state and finds files and plugins stays as it was. */
+/* SIGHUP: takes models, sources, roles, limits, access, the log level and what fetching may take
+ * out of from, which is freed; where evald listens, keeps its state and finds files, hosts and
+ * plugins stays as it was. */
 void conf_adopt(struct conf *c, struct conf *from);
 const struct conf_model *conf_find_model(const struct conf *c, const char *id);
 const struct conf_source *conf_find_source(const struct conf *c, const char *id);

@@ -259,7 +259,7 @@ look(struct conn *c)
             return;
         }
         conn_deadline_start(c);
-        if (c->eager_until >= s->runs) { /* libmicrohttpd reads it all the same */
+        if (c->eager_until > s->runs) { /* libmicrohttpd reads it all the same */
             stop_looking(c);
             let_read(c);
         }
@@ -283,13 +283,15 @@ more_of_body(struct conn *c)
     let_read(c);
 }
 
-void
+bool
 conns_poll(struct server *s)
 {
     struct epoll_event events[128];
+    bool any = false;
     int n;
     do {
         n = epoll_wait(s->watch_fd, events, ARRAY_LEN(events), 0);
+        any = any || n > 0;
         for (int i = 0; i < n; i++) {
             struct conn *c = events[i].data.ptr;
             if (events[i].events & EPOLLRDHUP)
@@ -312,6 +314,7 @@ conns_poll(struct server *s)
             }
         }
     } while (n == (int)ARRAY_LEN(events));
+    return any;
 }
 
 void
@@ -334,7 +337,7 @@ conns_after(struct server *s)
             c->loose = !let_hear(c, HEAR_NOTHING) && c->loose;
         if (c->loose)
             conn_look_after(c);
-        if (c->early || c->ended || c->eager_until >= s->runs)
+        if (c->early || c->ended || c->eager_until > s->runs)
             look(c);
         c->early = false;
     }
@@ -369,6 +372,46 @@ user_of(struct server *s, uid_t uid)
     u->uid = uid;
     TAILQ_INSERT_TAIL(&s->users, u, all);
     return u;
+}
+
+static void
+user_leave(struct server *s, struct user *u)
+{
+    if (u->connections > 0 || u->body_bytes > 0)
+        return;
+    TAILQ_REMOVE(&s->users, u, all);
+    free(u);
+}
+
+bool
+exchange_charge(struct exchange *ex, size_t bytes)
+{
+    struct server *s = ex->server;
+    struct user *u = ex->conn->user;
+    size_t more = bytes > ex->charged ? bytes - ex->charged : 0;
+    if (more > s->options.max_bodies - s->body_bytes
+        || u->body_bytes + more > s->options.max_bodies / 2)
+        return false;
+    s->body_bytes += bytes - ex->charged;
+    u->body_bytes += bytes - ex->charged;
+    ex->charged = bytes;
+    if (ex->payer == NULL)
+        TAILQ_INSERT_TAIL(&s->paid, ex, paid);
+    ex->payer = u;
+    return true;
+}
+
+void
+exchange_discharge(struct exchange *ex)
+{
+    struct user *u = ex->payer;
+    if (u == NULL)
+        return;
+    ex->server->body_bytes -= ex->charged;
+    TAILQ_REMOVE(&ex->server->paid, ex, paid);
+    u->body_bytes -= ex->charged;
+    ex->payer = NULL;
+    user_leave(ex->server, u);
 }
 
 /* Twice the limit may stay until they ask for something, to be told why not. */
@@ -417,10 +460,8 @@ conn_close(struct conn *c)
         s->heading = NULL;
     epoll_ctl(s->watch_fd, EPOLL_CTL_DEL, c->fd, NULL);
     TAILQ_REMOVE(&s->all, c, all);
-    if (--c->user->connections == 0) {
-        TAILQ_REMOVE(&s->users, c->user, all);
-        free(c->user);
-    }
+    c->user->connections--;
+    user_leave(s, c->user);
     peer_fini(&c->peer);
     free(c);
 }

@@ -314,6 +314,26 @@ retry_keep(void *arg)
     c->failed = job_keep_data(c->job, c->rows_file, &c->err) < 0;
 }
 
+static void
+retry_convert(void *arg)
+{
+    struct control *c = arg;
+    c->failed = dataset_convert(&c->job->data, &c->err) < 0;
+}
+
+static void
+retry_converted(void *arg)
+{
+    struct control *c = arg;
+    json_object *data = json_get(c->job->spec, "dataset");
+    if (!c->failed)
+        c->failed = job_check_data(c->job, json_get_str(data, "fingerprint", ""), &c->err) < 0;
+    if (c->failed)
+        retry_over(c, NULL);
+    else
+        worker_run(store_worker(c->sched->o.store), retry_keep, retry_kept, c);
+}
+
 /* A job that failed or was cancelled may have rows that were never done, too. */
 static void
 retry_found(void *arg, bool found, const struct err *err)
@@ -327,6 +347,8 @@ retry_found(void *arg, bool found, const struct err *err)
         err = &mine;
     if (err != NULL || (!found && j->info.state == JOB_COMPLETED))
         retry_over(c, err);
+    else if (j->data.unread != UNREAD_NOT)
+        worker_run(store_reader(c->sched->o.store), retry_convert, retry_converted, c);
     else
         worker_run(store_worker(c->sched->o.store), nameless ? retry_keep : nothing, retry_kept,
                    c);

@@ -216,8 +216,7 @@ convert_data(struct dataset_snapshot *s, struct err *err)
     sha256_init(&cx);
     sha256_update(&cx, bytes.len, (const uint8_t *)text_str(&bytes).ptr);
     sha256_digest(&cx, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_encode(hex, digest, sizeof digest);
     free(s->fingerprint);
     s->fingerprint = xasprintf("data:%d:%s", source, hex);
     s->fd = fd;
@@ -518,17 +517,30 @@ dataset_open_again(const struct conf *conf, struct store *store, const struct da
                    struct err *err)
 {
     struct dataset_snapshot now;
-    if (dataset_open(conf, store, ds, &now, err) < 0)
+    if (dataset_is_remote(ds) && ds->fetched.file == NULL)
+        return err_set(err, ERR_INVALID, "data set '%.200s' has changed since, or must be fetched "
+                       "again first", ds->id);
+    if (dataset_open_unread(conf, store, ds, &now, err) < 0)
         return -1;
     if (ds->uri == NULL && now.size > size) { /* a file of rows only grows */
         now.size = size;
         free(now.fingerprint);
         now.fingerprint = rows_fingerprint(ds, size);
     }
-    if (strcmp(now.fingerprint, fingerprint) != 0) {
+    /* of a URL it is that of what the URL holds */
+    if (now.unread != UNREAD_URL && dataset_is_still(&now, ds->id, fingerprint, err) < 0) {
         dataset_snapshot_fini(&now);
-        return err_set(err, ERR_INVALID, "data set '%.200s' has changed", ds->id);
+        return -1;
     }
     *ret = now;
     return 0;
+}
+
+int
+dataset_is_still(const struct dataset_snapshot *s, const char *id, const char *fingerprint,
+                 struct err *err)
+{
+    if (strcmp(s->fingerprint, fingerprint) == 0)
+        return 0;
+    return err_set(err, ERR_INVALID, "data set '%.200s' has changed since", id);
 }

@@ -50,11 +50,15 @@ int dataset_open_unread(const struct conf *conf, struct store *store, const stru
 /* Makes a sealed file of rows where the snapshot is not one; it is as it was on failure.  Any
  * thread. */
 int dataset_convert(struct dataset_snapshot *s, struct err *err);
-/* The same for who opened it before: as it was then, of that fingerprint and size, though rows
- * may have been added since.  ERR_INVALID when it is another one now. */
+/* dataset_open_unread() for who opened it before: as it was then, of that fingerprint and size,
+ * though rows may have been added since.  ERR_INVALID when it is another one now.  Of what is
+ * converted the fingerprint must be looked at again then, see dataset_is_still(). */
 int dataset_open_again(const struct conf *conf, struct store *store, const struct dataset *ds,
                        const char *fingerprint, int64_t size, struct dataset_snapshot *ret,
                        struct err *err);
+/* Has a snapshot that was converted that fingerprint?  -1: ERR_INVALID, naming id. */
+int dataset_is_still(const struct dataset_snapshot *s, const char *id, const char *fingerprint,
+                     struct err *err);
 
 /* A page for iterrows: rows [start, start+limit) (limit -1: all), read on the read thread a
  * chunk at a time.  Loop thread; chunk is called on the loop thread with JSON rows separated

@@ -79,7 +79,7 @@ dataurl_decode(const char *url, struct str *ret_mime, struct text *ret_bytes, st
         at += 7;
     if (mime.len == 0 || charset.len == 0 || *at != ',')
         return err_set(err, ERR_INVALID, "Invalid Data URL format");
-    if (!is_utf8_name(charset))
+    if (!base64 && !is_utf8_name(charset)) /* the reference never looks at it for bytes */
         return err_set(err, ERR_INVALID,
                        "Invalid Data URL format: charset %.*s is not supported, "
                        "only utf-8",

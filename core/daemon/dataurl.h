@@ -11,7 +11,7 @@
 
 /* *ret_mime is a part of url; the payload's bytes are appended to ret_bytes (untouched on
  * failure).  ERR_INVALID with the protocol's "Invalid Data URL format", or what is wrong with
- * charset (UTF-8 and its subset only) or base64. */
+ * charset (of text: UTF-8 and its subset only) or base64. */
 int dataurl_decode(const char *url, struct str *ret_mime, struct text *ret_bytes,
                    struct err *err);
 

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/mem.h"
 #include "daemon/head.h"
 
 #define ENTRY          64u  /* bytes; see HEAD_WEIGHT */

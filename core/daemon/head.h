@@ -1,7 +1,7 @@
 /* head.h - the head of an HTTP/1.1 request, looked at before libmicrohttpd reads it.
  *
  * libmicrohttpd answers what it cannot parse by itself, with HTML, or just hangs up; and it lets
- * pass what two programs may understand in two ways.  So server.c shows every head to
+ * pass what two programs may understand in two ways.  So conn.c shows every head to
  * head_read() first: what this accepts, libmicrohttpd understands in the same way.  The rules
  * are those of RFC 9112, but that a missing Host is no fault.  Pure; any thread. */
 #ifndef EVALD_HEAD_H

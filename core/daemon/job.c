@@ -1,14 +1,9 @@
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/crumb.h"
 #include "common/io.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -208,6 +203,14 @@ end_stored(void *arg, const struct err *err)
     job_put_row(j, j->end_state, end_recorded, j);
 }
 
+static void
+put_manifest(struct job *j)
+{
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    json_put(&t, j->manifest);
+    journal_set(j->journal, "manifest", text_str(&t), NULL, NULL);
+}
+
 /* What the run taught goes into the manifest, then all of it to disk. */
 static void
 end_manifest(struct job *j)
@@ -222,9 +225,7 @@ end_manifest(struct job *j)
     }
     json_add(j->manifest, "usage", job_usage(j));
     json_add_int(j->manifest, "ended_at", time_unix_ms());
-    CLEANUP_TEXT struct text t = TEXT_INIT;
-    json_put(&t, j->manifest);
-    journal_set(j->journal, "manifest", text_str(&t), NULL, NULL);
+    put_manifest(j);
 }
 
 static void append_batch(struct job *j);
@@ -288,6 +289,10 @@ park_when_flushed(struct job *j)
     const char *how = j->stop == STOP_PAUSE ? "paused" : "parked";
     log_info("job %s job=%s rows=%lld", how, j->id_text, (long long)j->info.rows_done);
     job_event(j, how, NULL);
+    if (j->journal != NULL && j->manifest != NULL) { /* for when the journal is closed */
+        json_add(j->manifest, "usage", job_usage(j));
+        put_manifest(j);
+    }
     if (j->stop == STOP_PAUSE)
         j->info.state = JOB_SCHEDULED;
     job_put_row(j, j->info.state, NULL, NULL);
@@ -311,15 +316,18 @@ next_waits(const struct job *j)
     return j->nexts[0].state == NEXT_WAITS || j->nexts[1].state == NEXT_WAITS;
 }
 
+/* A row counts as often as it has epochs: so does one that fails. */
 static bool
 too_many_failed(const struct job *j, struct err *ret)
 {
     double rate = json_get_double(j->spec, "max_error_rate", 1);
-    if (rate >= 1 || j->info.rows_total <= 0
-        || (double)j->info.rows_failed <= rate * (double)j->info.rows_total)
+    int64_t epochs = json_get_int(j->spec, "epochs", 1);
+    int64_t total = j->info.rows_total * epochs;
+    if (rate >= 1 || total <= 0 || (double)j->info.rows_failed <= rate * (double)total)
         return false;
-    err_set(ret, ERR_REMOTE, "%lld of %lld rows failed, more than max_error_rate %g",
-            (long long)j->info.rows_failed, (long long)j->info.rows_total, rate);
+    err_set(ret, ERR_REMOTE, "%lld of %lld rows%s failed, more than max_error_rate %g",
+            (long long)j->info.rows_failed, (long long)total,
+            epochs > 1 ? ", each epoch of them counted," : "", rate);
     return true;
 }
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -74,9 +73,10 @@ job_reopen_data(struct job *j, struct err *err)
     struct dataset ds = { .id = (char *)json_get_str(d, "id", ""), .uri = (char *)uri,
                           .provider_id = (char *)"localfs" };
     struct dataset_snapshot again = { .fd = -1 };
-    if (dataset_open(s->o.conf, s->o.store, &ds, &again, err) < 0)
+    if (dataset_open_unread(s->o.conf, s->o.store, &ds, &again, err) < 0)
         return err_prefix(err, "data set of the job");
-    if (strcmp(again.fingerprint, json_get_str(d, "fingerprint", "")) != 0) {
+    if (again.unread != UNREAD_NOT /* such have a copy */
+        || strcmp(again.fingerprint, json_get_str(d, "fingerprint", "")) != 0) {
         dataset_snapshot_fini(&again);
         return err_set(err, ERR_INVALID, "data set %s has changed since the job began", uri);
     }
@@ -104,5 +104,14 @@ job_find_data(struct job *j, bool *ret_nameless, char rows_file[300], struct err
         snprintf(rows_file, 300, ROWSFILE_DIR "/%s", ds->rows_file);
     else if (j->data.own_file != NULL)
         snprintf(rows_file, 300, "%s", j->data.own_file);
+    return 0;
+}
+
+int
+job_check_data(const struct job *j, const char *fingerprint, struct err *err)
+{
+    const char *id = json_get_str(json_get(j->spec, "dataset"), "id", "");
+    if (dataset_is_still(&j->data, id, fingerprint, err) < 0)
+        return err_prefix(err, "data set of the job");
     return 0;
 }

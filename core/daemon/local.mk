@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/journal_read.c \
 	%D%/journal_rows.c \
 	%D%/leftovers.c \
+	%D%/manifest.c \
 	%D%/page.c \
 	%D%/peer.c %D%/peer.h \
 	%D%/plugins.c %D%/plugins.h \

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/mem.h"
 #include "daemon/openapi.h"
@@ -280,7 +279,7 @@ static const struct {
     { 500, "Internal", "A fault of evald or of a plugin.", true },
     { 501, "NotImplemented", "evald does not do this.", true },
     { 502, "Remote", "A model server failed.", true },
-    { 503, "Unavailable", "evald is stopping.", true },
+    { 503, "Unavailable", "evald is stopping, or a data set is still being fetched.", true },
     { 504, "Timeout", "A model server took too long.", true },
     { 507, "NoSpace", "The disk is full.", true },
 };
@@ -437,7 +436,8 @@ parameter_components(void)
 static json_object *
 header_components(void)
 {
-    json_object *o = described("false: the same request again would do it twice, or do no good.");
+    json_object *o = described("false: the same request again would do it twice, or do no good. "
+                               "true: it helps, after the seconds of Retry-After.");
     json_add(o, "schema", object_with("type", json_object_new_string("string")));
     return object_with("ShouldRetry", o);
 }

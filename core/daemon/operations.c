@@ -125,8 +125,8 @@ static const struct type listed_job = {
     .kind = TYPE_OBJECT, .name = "ListedJob",
     FIELDS(MUST("job_id", &string), MUST("benchmark_id", &string),
            MUST("status", &type_job_status), MUST("owner", &count), JOB_TIMES, JOB_ROWS,
-           OR_NULL("error", &string), { "paused", &boolean, .required = false },
-           MAY("parent_job_id", &string)),
+           OR_NULL("error", &string), MUST("paused", &boolean),
+           OR_NULL("parent_job_id", &string)),
 };
 static const struct type listed_jobs = { .kind = TYPE_ARRAY, .of = &listed_job };
 static const struct type jobs = {
@@ -136,7 +136,8 @@ static const struct type jobs = {
 
 static const struct type progress = {
     .kind = TYPE_OBJECT, .name = "JobProgress",
-    FIELDS(JOB_ROWS, OR_NULL("rate_per_s", &number), OR_NULL("eta_s", &number)),
+    FIELDS(JOB_ROWS, MUST("in_flight", &count), OR_NULL("rate_per_s", &number),
+           OR_NULL("eta_s", &number)),
 };
 static const struct type usage = {
     .kind = TYPE_OBJECT, .name = "JobUsage",
@@ -151,8 +152,8 @@ static const struct type job_detail = {
     FIELDS(MUST("job_id", &string), MUST("benchmark_id", &string),
            MUST("status", &type_job_status), MUST("state", &string), MUST("owner", &count),
            JOB_TIMES, MUST("progress", &progress), MUST("usage", &usage),
-           OR_NULL("error", &job_error), { "paused", &boolean, .required = false },
-           MAY("parent_job_id", &string), OR_NULL("manifest", &dict)),
+           OR_NULL("error", &job_error), MUST("paused", &boolean),
+           OR_NULL("parent_job_id", &string), OR_NULL("manifest", &dict)),
 };
 static const struct type row_word = {
     .kind = TYPE_ENUM, .words = (const char *const[]){ "ok", "error", "pending", NULL },

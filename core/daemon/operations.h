@@ -51,8 +51,8 @@ extern const struct operation op_score, op_score_batch, op_list_functions,
 extern const struct operation op_list_datasets, op_register_dataset, op_get_dataset,
     op_delete_dataset, op_iterrows, op_append_rows;
 /* models, health, inspection */
-extern const struct operation op_list_models, op_list_openai_models, op_get_model, op_register_model,
-    op_delete_model, op_health, op_version, op_list_routes, op_list_providers,
-    op_get_provider, op_openapi;
+extern const struct operation op_list_models, op_list_openai_models, op_get_model,
+    op_register_model, op_delete_model, op_health, op_version, op_list_routes,
+    op_list_providers, op_get_provider, op_openapi;
 
 #endif

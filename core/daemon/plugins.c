@@ -111,8 +111,7 @@ hash_file(int fd, char ret_hex[65], struct err *err)
     if (n < 0)
         return err_set(err, ERR_IO, "cannot be read: %m");
     sha256_digest(&cx, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+    hex_encode(ret_hex, digest, sizeof digest);
     return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/io.h"
@@ -68,8 +67,7 @@ finish(struct pull *p)
     struct gate_fetched how = { .size = p->size };
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_digest(&p->hash, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(how.sha256 + 2 * i, 3, "%02x", digest[i]);
+    hex_encode(how.sha256, digest, sizeof digest);
     struct err err = p->err;
     gate_fetched_fn *done = p->done;
     void *arg = p->arg;

@@ -1,6 +1,5 @@
 #include "config.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <search.h>
 #include <stdio.h>

@@ -11,6 +11,7 @@
 #include "daemon/validate.h"
 
 #define STREAM_BLOCK (64u << 10)
+#define RETRY_AFTER  "1" /* seconds: what is asked for again waits by itself */
 
 /* --------------------------------------------------------------------------------- life */
 
@@ -44,12 +45,13 @@ exchange_set_method(struct exchange *ex, const char *method)
 static void
 exchange_free(struct exchange *ex)
 {
+    exchange_discharge(ex);
     free(ex->method);
     free(ex->body.ptr);
     text_fini(&ex->chunk);
     for (size_t i = 0; i < ex->n_headers; i++)
         free(ex->headers[i].value);
-    if (ex->response != NULL)
+    if (ex->response != NULL && !ex->constant)
         MHD_destroy_response(ex->response);
     for (size_t i = 0; i < REQUEST_PARAMS; i++)
         free(ex->rq.params[i]);
@@ -202,6 +204,30 @@ request_reply(struct request *rq, unsigned status, struct text *body)
 }
 
 void
+request_reply_constant(struct request *rq, const char *json)
+{
+    struct exchange *ex = exchange_of(rq);
+    struct MHD_Response **kept = server_constant(ex->server, json);
+    if (ex->conn == NULL || kept == NULL || ex->n_headers > 0 || server_is_quiet(ex->server)) {
+        struct text t = TEXT_INIT;
+        text_puts(&t, json);
+        request_reply(rq, 200, &t);
+        return;
+    }
+    if (*kept == NULL) {
+        *kept = MHD_create_response_from_buffer(strlen(json), (void *)(uintptr_t)json,
+                                                MHD_RESPMEM_PERSISTENT);
+        if (*kept == NULL)
+            abort();
+        add_headers(ex, *kept, true);
+    }
+    ex->status = 200;
+    ex->response = *kept;
+    ex->constant = true;
+    answered(ex);
+}
+
+void
 request_reply_json(struct request *rq, json_object *body)
 {
     struct text t = TEXT_INIT;
@@ -248,11 +274,13 @@ request_put_error(struct text *t, struct str detail, struct str message, const c
     text_puts(t, "}}");
 }
 
+/* again: the same request is going to be answered otherwise. */
 static void
 reply_error(struct request *rq, unsigned status, struct str detail, struct str message,
-            const char *code)
+            const char *code, bool again)
 {
     struct exchange *ex = exchange_of(rq);
+    again = again || ex->again;
     if (ex->source != NULL) { /* a stream that never began: it is closed when all is over */
         if (ex->begun) {
             ex->broken = true;
@@ -265,23 +293,25 @@ reply_error(struct request *rq, unsigned status, struct str detail, struct str m
     struct text t = TEXT_INIT;
     request_put_error(&t, detail, message, code);
     /* Clients repeat these by themselves, even POSTs, unless they are told not to. */
+    if (again)
+        request_put_header(rq, "Retry-After", RETRY_AFTER);
     if (status == 409 || status == 429 || status >= 500)
-        request_put_header(rq, "x-should-retry", "false");
+        request_put_header(rq, "x-should-retry", again ? "true" : "false");
     request_reply(rq, status, &t);
 }
 
 static void
-fail_text(struct request *rq, unsigned status, const char *text, const char *code)
+fail_text(struct request *rq, unsigned status, const char *text, const char *code, bool again)
 {
     CLEANUP_TEXT struct text detail = TEXT_INIT;
     jtext_put_string(&detail, str_z(text));
-    reply_error(rq, status, text_str(&detail), str_z(text), code);
+    reply_error(rq, status, text_str(&detail), str_z(text), code, again);
 }
 
 void
 request_fail_text(struct request *rq, unsigned status, const char *text)
 {
-    fail_text(rq, status, text, NULL);
+    fail_text(rq, status, text, NULL, false);
 }
 
 static const char *
@@ -307,7 +337,7 @@ request_fail_code(struct request *rq, const struct err *err, const char *code)
     if (status == 500 && err->code != ERR_PLUGIN)
         log_error("request failed: %s method=%s uid=%u", err->text, rq->method,
                   (unsigned)rq->uid);
-    fail_text(rq, (unsigned)status, t.ptr, code);
+    fail_text(rq, (unsigned)status, t.ptr, code, err->code == ERR_NOT_READY);
 }
 
 void
@@ -324,7 +354,7 @@ request_fail_items(struct request *rq, json_object *items)
     CLEANUP_TEXT struct text text = TEXT_INIT, message = TEXT_INIT;
     json_put(&text, detail);
     validate_put_message(&message, items);
-    reply_error(rq, 400, text_str(&text), text_str(&message), NULL);
+    reply_error(rq, 400, text_str(&text), text_str(&message), NULL, false);
 }
 
 /* --------------------------------------------------------------------------------- streams */

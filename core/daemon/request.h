@@ -60,8 +60,11 @@ void request_free_body(struct request *rq);
 /* Takes the text.  body NULL: none (204). */
 void request_reply(struct request *rq, unsigned status, struct text *body);
 void request_reply_json(struct request *rq, json_object *body /* taken */);
+/* 200 with a text that never changes and lives for ever; the cheapest answer. */
+void request_reply_constant(struct request *rq, const char *json);
 
-/* The API's error body; status and prefix of the text follow from the code.
+/* The API's error body; status and prefix of the text follow from the code, and whether the
+ * client is to send the request again by itself (ERR_NOT_READY alone).
  * code, if not NULL, becomes "error"."code". */
 void request_fail(struct request *rq, const struct err *err);
 void request_fail_code(struct request *rq, const struct err *err, const char *code);

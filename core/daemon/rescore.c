@@ -70,8 +70,10 @@ manifest_read(void *arg, struct str text, const struct err *err)
         submission_refuse(sub);
         return;
     }
+    json_object *data = json_get(j->spec, "dataset");
+    sub->fingerprint = xstrdup(json_get_str(data, "fingerprint", ""));
     json_object *uri = json_get(json_get(sub->parents_manifest, "dataset"), "uri");
-    CLEANUP_FREE char *id = xstrdup(json_get_str(json_get(j->spec, "dataset"), "id", ""));
+    CLEANUP_FREE char *id = xstrdup(json_get_str(data, "id", ""));
     struct dataset ds = { .id = id, .uri = (char *)json_object_get_string(uri) };
     submission_start(sub, &ds);
 }

@@ -19,12 +19,11 @@ enum {
     ALPHA = LEVEL_V1ALPHA,
 };
 
-/* Routes that are known, whose requests are checked, and that do no work yet. */
+/* A route that is known and does no work yet. */
 static void
 not_yet(struct request *rq)
 {
-    api_fail(rq, ERR_NOTSUP, "%s %s is not served by this version", rq->method,
-             rq->route->path);
+    api_fail(rq, ERR_NOTSUP, "%s %s", rq->method, rq->route->path);
 }
 
 #define BENCHMARK "/eval/benchmarks/{benchmark_id}"
@@ -238,6 +237,20 @@ put_allowed(struct text *t, enum level level, const char *path)
     }
 }
 
+/* The reverse of routes_decode(), for Location and Link. */
+static void
+put_encoded(struct text *t, const char *path)
+{
+    for (; *path != '\0'; path++) {
+        unsigned char c = (unsigned char)*path;
+        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+            || strchr("-._~/:@!$&'()*+,;=", c) != NULL)
+            text_putc(t, (char)c);
+        else
+            text_putf(t, "%%%02X", c);
+    }
+}
+
 enum routes_found
 routes_find(const char *method, const char *path, struct routes_match *ret, struct text *more)
 {
@@ -265,7 +278,7 @@ routes_find(const char *method, const char *path, struct routes_match *ret, stru
     free_params(m.params);
     if (!there)
         return ROUTES_NONE;
-    routes_put_encoded(more, shorter);
+    put_encoded(more, shorter);
     return ROUTES_REDIRECT;
 }
 
@@ -301,19 +314,6 @@ routes_decode(struct str path, struct text *ret, struct err *err)
     return 0;
 }
 
-void
-routes_put_encoded(struct text *t, const char *path)
-{
-    for (; *path != '\0'; path++) {
-        unsigned char c = (unsigned char)*path;
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-            || strchr("-._~/:@!$&'()*+,;=", c) != NULL)
-            text_putc(t, (char)c);
-        else
-            text_putf(t, "%%%02X", c);
-    }
-}
-
 /* -------------------------------------------------------------------------------- dispatch */
 
 /* Tells the log, once a route, and every client. */
@@ -331,7 +331,7 @@ mark_deprecated(struct request *rq, const char *path)
 
     CLEANUP_TEXT struct text link = TEXT_INIT;
     text_putf(&link, "<%s", level_prefix(next));
-    routes_put_encoded(&link, path + strlen(level_prefix(rq->level)));
+    put_encoded(&link, path + strlen(level_prefix(rq->level)));
     text_puts(&link, ">; rel=\"successor-version\"");
     request_put_header(rq, "Deprecation", "@1758844800"); /* 2025-09-26, RFC 9745 */
     if (link.len <= HEADER_MAX)

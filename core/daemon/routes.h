@@ -46,8 +46,6 @@ enum routes_found routes_find(const char *method, const char *path, struct route
 /* Percent-decodes a path; ERR_INVALID when the result is not UTF-8 or has a NUL.  Escapes
  * that are none stay as they are. */
 int routes_decode(struct str path, struct text *ret, struct err *err);
-/* The reverse, for Location and Link. */
-void routes_put_encoded(struct text *t, const char *path);
 
 /* For server_options: finds the route, checks access, query and body, calls the handler. */
 void routes_dispatch(struct request *rq);

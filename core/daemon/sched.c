@@ -166,88 +166,6 @@ sched_kick(struct sched *s)
 
 /* ---- submission ---- */
 
-static json_object *
-manifest_dataset(const struct job *j, const struct dataset *ds)
-{
-    json_object *o = json_object_new_object();
-    json_add_str(o, "id", ds->id);
-    json_add_str(o, "uri", ds->uri);
-    json_add_str(o, "fingerprint", j->data.fingerprint);
-    json_add_int(o, "size", j->data.size);
-    return o;
-}
-
-static void
-manifest_plugin(const struct sched *s, json_object *plugins, const char *id,
-                enum plugin_kind kind)
-{
-    const struct plugin *p = plugins_find(s->o.plugins, id, kind, NULL);
-    if (p == NULL || json_has(plugins, id))
-        return;
-    json_object *o = json_object_new_object();
-    json_add_str(o, "version", p->version);
-    json_add_str(o, "sha256", p->file->sha256);
-    json_add(plugins, id, o);
-}
-
-/* What makes the number explain itself.  No secrets: models come from the specification. */
-static json_object *
-make_manifest(const struct job *j, const struct dataset *ds)
-{
-    json_object *m = json_object_new_object();
-    json_add_str(m, "evald", PACKAGE_VERSION);
-    json_add_str(m, "benchmark_id", j->info.benchmark);
-    json_add(m, "dataset", manifest_dataset(j, ds));
-    static const char *const kept[] = { "candidate", "roles", "functions", "epochs", "seed",
-                                        "on_error", "max_error_rate" };
-    for (size_t i = 0; i < ARRAY_LEN(kept); i++)
-        json_add(m, kept[i], json_object_get(json_get(j->spec, kept[i])));
-    json_object *plugins = json_object_new_object(), *models = json_object_new_object();
-    json_object *functions = json_get(j->spec, "functions"), *all = json_get(j->spec, "models");
-    for (size_t i = 0; i < json_object_array_length(functions); i++)
-        manifest_plugin(j->sched, plugins,
-                        json_get_str(json_object_array_get_idx(functions, i), "plugin", ""),
-                        PLUGIN_SCORER);
-    for (size_t i = 0; i < json_object_array_length(all); i++) {
-        json_object *model = json_object_array_get_idx(all, i);
-        const char *id = json_get_str(model, "id", "");
-        json_object *candidate = json_get(j->spec, "candidate");
-        bool named = strcmp(json_get_str(candidate, "model", ""), id) == 0;
-        json_object *roles = json_get(j->spec, "roles");
-        json_object_object_foreach(roles, role, value)
-        {
-            (void)role;
-            named = named || strcmp(json_object_get_string(value), id) == 0;
-        }
-        if (!named)
-            continue;
-        json_add(models, id, json_object_get(model));
-        manifest_plugin(j->sched, plugins, json_get_str(model, "adapter", ""), PLUGIN_MODEL);
-    }
-    json_add(m, "plugins", plugins);
-    json_add(m, "models", models);
-    json_add_int(m, "created_at", j->info.created_unix_ms);
-    return m;
-}
-
-/* Its generations are as the parent's manifest explains them. */
-static void
-add_parent(json_object *m, const struct job *parent, json_object *parents)
-{
-    static const char *const maps[] = { "plugins", "models" };
-    json_add_str(m, "parent_job_id", parent->id_text);
-    json_object *candidate = json_get(parents, "candidate");
-    json_add(m, "candidate", json_object_get(candidate));
-    const char *id = json_get_str(candidate, "model", "");
-    json_object *model = json_get(json_get(parents, "models"), id);
-    const char *const keys[] = { json_get_str(model, "adapter", ""), id };
-    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-        json_object *theirs = json_get(json_get(parents, maps[i]), keys[i]);
-        if (theirs != NULL)
-            json_add(json_get(m, maps[i]), keys[i], json_object_get(theirs));
-    }
-}
-
 /* What is needed to open the data again after a restart. */
 static void
 note_dataset(struct job *j, const struct dataset *ds, bool copied)
@@ -267,6 +185,7 @@ submission_free(struct submission *sub)
     if (sub->parent != NULL)
         sub->parent->copies--;
     json_object_put(sub->parents_manifest);
+    free(sub->fingerprint);
     free(sub);
 }
 
@@ -401,7 +320,8 @@ submit_converted(void *arg)
 {
     struct submission *sub = arg;
     struct job *j = sub->job;
-    if (sub->failed) {
+    if (sub->failed || (sub->fingerprint != NULL
+                        && job_check_data(j, sub->fingerprint, &sub->err) < 0)) {
         submit_failed(sub, &sub->err);
         return;
     }
@@ -475,9 +395,9 @@ submission_start(struct submission *sub, const struct dataset *ds)
     else if (j->data.own_file != NULL)
         snprintf(sub->rows_file, sizeof sub->rows_file, "%s", j->data.own_file);
     note_dataset(j, ds, nameless);
-    j->manifest = make_manifest(j, ds);
+    j->manifest = manifest_make(j, ds);
     if (sub->parent != NULL)
-        add_parent(j->manifest, sub->parent, sub->parents_manifest);
+        manifest_add_parent(j->manifest, sub->parent, sub->parents_manifest);
     if (unread)
         worker_run(store_reader(s->o.store), convert_run, submit_converted, sub);
     else

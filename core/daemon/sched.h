@@ -39,7 +39,8 @@ struct job_info {
 
 /* Takes spec and snapshot, which dataset_open_unread() may have opened: its rows are made on the
  * read thread, and what is wrong with them is told to created, which is called later, once
- * the job is on disk or there is none.  ERR_BUSY and ERR_NOSPACE when a limit of its owner is reached. */
+ * the job is on disk or there is none.  ERR_BUSY and ERR_NOSPACE when a limit of its owner is
+ * reached. */
 typedef void sched_created_fn(void *arg, int64_t job_id, const struct err *err);
 void sched_submit(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
                   struct dataset_snapshot *snapshot, const struct job_origin *origin,

@@ -1,7 +1,8 @@
 /* sched_impl.h - what the scheduler's files share: sched.c (registry, submission, detail),
- * job.c (a job while it runs), jobdata.c (what it reads), control.c (what its owner wants of
- * it), rescore.c (a job made of another), blame.c (after a runner's death), leftovers.c (at
- * start), watchers.c (who looks on), call.c (calls), quota.c (limits per user). */
+ * job.c (a job while it runs), jobdata.c (what it reads), manifest.c (what it says of itself),
+ * control.c (what its owner wants of it), rescore.c (a job made of another), blame.c (after a
+ * runner's death), leftovers.c (at start), watchers.c (who looks on), call.c (calls), quota.c
+ * (limits per user). */
 #ifndef EVALD_SCHED_IMPL_H
 #define EVALD_SCHED_IMPL_H
 
@@ -132,6 +133,7 @@ struct submission {
     void *arg;
     struct job *parent;           /* whose generations it gets, or NULL */
     json_object *parents_manifest;
+    char *fingerprint;            /* that its data must have once they are read; NULL: any */
     char data_name[40], rows_file[300];
     struct err err;
     bool failed;
@@ -187,8 +189,18 @@ int job_keep_data(const struct job *j, const char *rows_file, struct err *err);
 int job_reopen_data(struct job *j, struct err *err);
 /* The same for one that has ended, or begins with another's data.  Private copies go at the end
  * of a job, so the data set that they were made of must be there still: then *ret_nameless,
- * and job_keep_data() is due with rows_file. */
+ * and job_keep_data() is due with rows_file, after dataset_convert() and job_check_data() where
+ * j->data is unread. */
 int job_find_data(struct job *j, bool *ret_nameless, char rows_file[300], struct err *err);
+/* Are the converted data those of that fingerprint? */
+int job_check_data(const struct job *j, const char *fingerprint, struct err *err);
+
+/* ---- manifest.c: what makes the number explain itself ---- */
+
+/* A new object, of j's specification; ds: what its data are registered as.  No secrets. */
+json_object *manifest_make(const struct job *j, const struct dataset *ds);
+/* Its generations are as the manifest of the parent explains them. */
+void manifest_add_parent(json_object *m, const struct job *parent, json_object *parents);
 
 /* ---- control.c: what a job's owner wants of it ---- */
 
@@ -205,8 +217,6 @@ void control_tell_ended(struct job *j);
 
 #define BLAME_DEATHS_MAX 3 /* by one plugin, before it is quarantined; unexplained ones too */
 
-/* Writes the phase down as an error, in the runner's stead; false: there is no such phase. */
-bool blame_charge(struct job *j, const struct runner_charge *c);
 /* A slot that the runner marked is charged.  A death that no slot explains (SIGKILL, memory)
  * makes its rows suspects: each runs alone next time, and one that dies alone is charged.
  * true: charges[0] was. */

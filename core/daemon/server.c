@@ -22,7 +22,9 @@
 #define DEFAULT_IDLE_S        3600
 #define DEFAULT_CONNECTIONS   8192
 #define CONNECTION_MEMORY     (16u << 10) /* head of a request, and the read buffer */
+#define ROUNDS                8 /* while there is something to do; then others get their turn */
 #define BODY_BLOCK            (64u << 10)
+#define BODIES                16 /* of the largest size, together */
 #define DISCARD_MAX           (256u << 20) /* a body too large is read on, up to this */
 
 /* ------------------------------------------------------------------------------- the loop */
@@ -52,14 +54,17 @@ run(struct server *s)
 {
     s->running = true;
     s->again = false;
-    s->runs++;
     ev_clear_pending(s->loop, &s->http);
     ev_clear_pending(s->loop, &s->watch);
     conns_cut_late(s);
-    conns_poll(s);
-    s->heading = NULL;
-    MHD_run(s->daemon);
-    conns_after(s);
+    bool busy = conns_poll(s);
+    for (int i = 0; i == 0 || (busy && i < ROUNDS); i++) {
+        s->runs++;
+        s->heading = NULL;
+        MHD_run(s->daemon);
+        conns_after(s);
+        busy = busy && conns_poll(s);
+    }
     if (s->ended)
         conns_cut_ended(s);
     s->running = false;
@@ -119,6 +124,18 @@ request_peer(const struct request *rq)
 {
     const struct exchange *ex = exchange_of(rq);
     return ex->conn != NULL ? &ex->conn->peer : NULL;
+}
+
+struct MHD_Response **
+server_constant(struct server *s, const char *json)
+{
+    for (size_t i = 0; i < ARRAY_LEN(s->constants); i++) {
+        if (s->constants[i].json == NULL)
+            s->constants[i].json = json;
+        if (s->constants[i].json == json)
+            return &s->constants[i].response;
+    }
+    return NULL;
 }
 
 bool
@@ -224,6 +241,15 @@ refuse_body(struct exchange *ex, size_t max)
 }
 
 static enum MHD_Result
+refuse_for_now(struct exchange *ex)
+{
+    text_fini(&ex->body);
+    ex->discard = ex->again = true;
+    request_fail_text(&ex->rq, 503, "too much is being sent at once");
+    return MHD_YES;
+}
+
+static enum MHD_Result
 send_answer(struct exchange *ex)
 {
     ex->queued = true;
@@ -266,6 +292,8 @@ take_body(struct exchange *ex, const char *data, size_t n)
         size_t room = ex->body.room < BODY_BLOCK ? BODY_BLOCK : ex->body.room;
         while (room <= ex->body.len + n)
             room += room / 2;
+        if (!exchange_charge(ex, room))
+            return refuse_for_now(ex);
         char *p = realloc(ex->body.ptr, room);
         if (p == NULL) {
             struct err err;
@@ -316,8 +344,10 @@ on_request(void *cls, struct MHD_Connection *mhd, const char *url, const char *m
     ex->phase = PHASE_RUN;
     conn_deadline_stop(ex->conn);
     if (!ex->answered) {
-        if (ex->body.len > 0)
+        if (ex->body.len > 0) {
             ex->rq.body = text_str(&ex->body);
+            exchange_charge(ex, ex->body.len);
+        }
         s->options.dispatch(&ex->rq);
     }
     return work(ex);
@@ -391,6 +421,8 @@ server_open(struct ev_loop *loop, int listen_fd, const struct server_options *op
     s->listen_fd = listen_fd;
     if (s->options.request_deadline_ms == 0)
         s->options.request_deadline_ms = DEFAULT_DEADLINE_MS;
+    if (s->options.max_bodies == 0)
+        s->options.max_bodies = BODIES * s->options.max_body;
     if (s->options.idle_timeout_s == 0)
         s->options.idle_timeout_s = DEFAULT_IDLE_S;
     if (s->options.max_connections == 0)
@@ -399,6 +431,7 @@ server_open(struct ev_loop *loop, int listen_fd, const struct server_options *op
     TAILQ_INIT(&s->waiting);
     TAILQ_INIT(&s->after);
     TAILQ_INIT(&s->users);
+    TAILQ_INIT(&s->paid);
     s->peek = xmalloc(CONN_PEEK);
     s->watch_fd = epoll_create1(EPOLL_CLOEXEC);
     if (s->watch_fd >= 0)
@@ -494,7 +527,13 @@ server_free(struct server *s)
     ev_io_stop(s->loop, &s->http);
     ev_clear_pending(s->loop, &s->http);
     MHD_stop_daemon(s->daemon);
+    for (size_t i = 0; i < ARRAY_LEN(s->constants); i++)
+        if (s->constants[i].response != NULL)
+            MHD_destroy_response(s->constants[i].response);
     close(s->watch_fd);
+    struct exchange *ex;
+    while ((ex = TAILQ_FIRST(&s->paid)) != NULL) /* their handlers have not answered */
+        exchange_discharge(ex);
     if (s->options.release != NULL)
         s->options.release(s->options.api);
     free(s->peek);

@@ -23,6 +23,8 @@ struct server_options {
     struct api *api;                      /* becomes rq->api */
     void (*release)(struct api *api);     /* NULL, or called when the server is freed */
     size_t max_body;                      /* bytes */
+    size_t max_bodies; /* bytes that bodies take together, of one user at most half of it; what is
+                          beyond is told 503.  0: 16 * max_body */
     int request_deadline_ms;              /* 0: 60000 */
     unsigned idle_timeout_s;              /* 0: 3600; of writers and idle connections */
     unsigned max_connections;             /* 0: 8192, or half of the descriptors; more wait in the

@@ -35,7 +35,7 @@ struct conn {
     bool dry;   /* ... and all that it sent was read */
     bool early; /* bytes came while a request was worked on */
     uint64_t left;        /* bytes of a body */
-    uint64_t eager_until; /* a run of the server; until then libmicrohttpd reads unasked */
+    uint64_t eager_until; /* server->runs; before it libmicrohttpd reads unasked */
     size_t thrown;        /* bytes */
 };
 TAILQ_HEAD(conns, conn);
@@ -44,6 +44,7 @@ struct user {
     TAILQ_ENTRY(user) all;
     uid_t uid;
     unsigned connections;
+    size_t body_bytes; /* of requests that came, or are on their way; also without a connection */
 };
 TAILQ_HEAD(users, user);
 
@@ -56,12 +57,18 @@ struct server {
     struct users users;
     struct conn *heading; /* libmicrohttpd is reading its head */
     char *peek;           /* of CONN_PEEK bytes */
+    struct {
+        const char *json;
+        struct MHD_Response *response;
+    } constants[4];
     int listen_fd;        /* -1: quiet */
     int watch_fd;         /* epoll: bytes (edge) and hang-up of every connection */
     int epoll_fd;         /* libmicrohttpd's */
     struct ev_io http, watch;
     struct ev_timer timer;
     size_t busy;
+    size_t body_bytes; /* of all users */
+    struct exchanges paid; /* whose are they; some have no connection any more */
     uint64_t runs;
     bool running, again;
     bool ended; /* of a connection in waiting, perhaps */
@@ -82,8 +89,8 @@ void conn_cut(struct conn *c);
 /* Answers in libmicrohttpd's stead and says no more; what still comes is thrown away. */
 void conn_refuse(struct conn *c, unsigned status, const char *text);
 
-/* Looks at what the descriptors have; right before libmicrohttpd runs. */
-void conns_poll(struct server *s);
+/* Looks at what the descriptors have; right before libmicrohttpd runs.  Was there anything? */
+bool conns_poll(struct server *s);
 /* Looks after those that libmicrohttpd has opened or finished; right after it has run. */
 void conns_after(struct server *s);
 void conn_look_after(struct conn *c); /* then */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -16,14 +17,17 @@
 #include "daemon/sources.h"
 #include "daemon/url.h"
 
-#define AT_ONCE   8   /* fetches; others wait for their turn */
-#define URI_SHOWN 200
+#define AT_ONCE    8 /* fetches; others wait for their turn */
+#define OF_OWNER   4 /* of them, for the data sets of one user */
+#define KEEP_ERR_S 600 /* why a fetch failed that nobody waited for */
+#define URI_SHOWN  200
 
 struct sources_wait {
     struct sources_wait *next, **link_to_this;
     struct fetch *fetch;
     sources_ready_fn *ready;
     void *arg;
+    ev_timer timer;
 };
 
 /* One registration's. */
@@ -32,9 +36,17 @@ struct fetch {
     struct sources *s;
     char *id, *uri;
     uint64_t serial;
+    uid_t owner;
     char *url;    /* NULL: of a plugin */
     char *plugin; /* NULL: of HTTP */
-    enum { WAITS, RUNS, KEEPS /* it goes on even if nobody waits */, ENDED } state;
+    enum {
+        WAITS,
+        RUNS,
+        KEEPS, /* a thread has it, it cannot be given up */
+        ENDED,
+        FAILED, /* err is for who asks next */
+    } state;
+    int64_t failed_ns;
     struct sources_wait *waits;
     char *part;   /* name of the file that is being filled; NULL: none, or no more ours */
     int fd;
@@ -90,6 +102,7 @@ static void kick(struct sources *s);
 static void
 wait_free(struct sources_wait *w)
 {
+    ev_timer_stop(w->fetch->s->cx.loop, &w->timer);
     *w->link_to_this = w->next;
     if (w->next != NULL)
         w->next->link_to_this = w->link_to_this;
@@ -101,9 +114,10 @@ static void
 fetch_end(struct fetch *f, const struct err *err)
 {
     struct sources *s = f->s;
+    bool told = err == NULL || s->stopping || f->waits != NULL;
     if (f->state != WAITS)
         s->running--;
-    f->state = ENDED; /* nobody joins it, nobody gives it up */
+    f->state = ENDED; /* nobody joins it */
     if (err != NULL)
         log_info("data set cannot be fetched id=%s error=%s", f->id, err_code_name(err->code));
     while (f->waits != NULL) {
@@ -113,18 +127,37 @@ fetch_end(struct fetch *f, const struct err *err)
         wait_free(w);
         ready(arg, err);
     }
-    fetch_free(f);
+    if (told) {
+        fetch_free(f);
+    } else {
+        f->state = FAILED;
+        f->failed_ns = time_mono_ns();
+        f->err = *err;
+        drop_part(f);
+    }
     if (!s->stopping)
         kick(s);
 }
 
 static void
-give_up(struct fetch *f)
+on_gone(void *arg, const struct dataset *was)
 {
-    struct sources *s = f->s;
-    if (f->state == RUNS)
-        s->running--;
-    log_info("fetch given up: nobody waits for it id=%s", f->id);
+    struct sources *s = arg;
+    struct fetch *f = s->fetches;
+    struct err err;
+    while (f != NULL && (f->state == ENDED || f->serial != was->serial
+                         || strcmp(f->id, was->id) != 0))
+        f = f->next;
+    if (f == NULL || f->state == KEEPS)
+        return;
+    err_set(&err, ERR_CONFLICT, "data set '%.200s' was registered anew, or deleted, while it was "
+            "fetched", f->id);
+    if (f->state != FAILED && f->waits != NULL) {
+        fetch_end(f, &err);
+        return;
+    }
+    log_info("fetch given up: the data set is gone id=%s", f->id);
+    s->running -= f->state == RUNS;
     fetch_free(f);
     kick(s);
 }
@@ -258,12 +291,22 @@ run_nothing(void *arg)
     (void)arg;
 }
 
+/* Nobody's slow servers keep all others waiting. */
+static bool
+has_turn(const struct fetch *f)
+{
+    int of_owner = 0;
+    for (const struct fetch *other = f->s->fetches; other != NULL; other = other->next)
+        of_owner += other->owner == f->owner && (other->state == RUNS || other->state == KEEPS);
+    return f->state == WAITS && of_owner < OF_OWNER;
+}
+
 /* Starts what may start; what cannot is told so later. */
 static void
 kick(struct sources *s)
 {
     for (struct fetch *f = s->fetches; f != NULL && s->running < AT_ONCE; f = f->next) {
-        if (f->state != WAITS)
+        if (!has_turn(f))
             continue;
         f->state = RUNS;
         s->running++;
@@ -303,6 +346,7 @@ fetch_new(struct sources *s, const struct dataset *ds, struct err *err)
     f->id = xstrdup(ds->id);
     f->uri = xstrdup(ds->uri);
     f->serial = ds->serial;
+    f->owner = ds->owner;
     f->fd = -1;
     while (*end != NULL)
         end = &(*end)->next;
@@ -323,22 +367,59 @@ is_there(const struct sources *s, const struct dataset *ds)
     return faccessat(store_dir(s->store), path, F_OK, 0) == 0;
 }
 
+/* That of this registration; NULL: none yet. */
+static struct fetch *
+find(const struct sources *s, const struct dataset *ds)
+{
+    struct fetch *f = s->fetches;
+    while (f != NULL && (f->state == ENDED || f->serial != ds->serial
+                         || strcmp(f->id, ds->id) != 0))
+        f = f->next;
+    return f;
+}
+
+static void
+on_time(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop;
+    (void)events;
+    struct sources_wait *w = t->data;
+    const struct fetch *f = w->fetch;
+    sources_ready_fn *ready = w->ready;
+    void *arg = w->arg;
+    struct err err;
+    struct stat st;
+    if (f->state == RUNS && fstat(f->fd, &st) == 0)
+        err_set(&err, ERR_NOT_READY, "%.*s: is being fetched, %jd bytes so far: ask again",
+                URI_SHOWN, f->uri, (intmax_t)st.st_size);
+    else
+        err_set(&err, ERR_NOT_READY, "%.*s: %s: ask again", URI_SHOWN, f->uri,
+                f->state == KEEPS ? "is fetched, and being written to disk"
+                                  : "waits for its turn to be fetched");
+    wait_free(w);
+    ready(arg, &err);
+}
+
 struct sources_wait *
-sources_get(struct sources *s, const struct dataset *ds, sources_ready_fn *ready, void *arg)
+sources_get(struct sources *s, const struct dataset *ds, int wait_ms, sources_ready_fn *ready,
+            void *arg)
 {
     struct err err;
     if (!dataset_is_remote(ds) || is_there(s, ds)) {
         ready(arg, NULL);
         return NULL;
     }
-    struct fetch *f = s->fetches;
-    while (f != NULL && (f->state == ENDED || f->serial != ds->serial
-                         || strcmp(f->id, ds->id) != 0))
-        f = f->next;
+    struct fetch *f = find(s, ds);
+    bool failed = f != NULL && f->state == FAILED;
+    int64_t age_ns = failed ? time_mono_ns() - f->failed_ns : 0;
+    if (failed) {
+        err = f->err;
+        fetch_free(TAKE(f));
+    }
     if (s->stopping) {
         err_set(&err, ERR_SHUTDOWN, "evald is stopping");
         f = NULL;
-    } else if (f == NULL) {
+    } else if (f == NULL && (!failed || age_ns > KEEP_ERR_S * INT64_C(1000000000))) {
         f = fetch_new(s, ds, &err);
     }
     if (f == NULL) {
@@ -348,6 +429,9 @@ sources_get(struct sources *s, const struct dataset *ds, sources_ready_fn *ready
     struct sources_wait *w = xcalloc(1, sizeof *w);
     *w = (struct sources_wait){ .next = f->waits, .link_to_this = &f->waits, .fetch = f,
                                 .ready = ready, .arg = arg };
+    ev_timer_init(&w->timer, on_time, wait_ms / 1e3, 0.);
+    w->timer.data = w;
+    ev_timer_start(s->cx.loop, &w->timer);
     if (w->next != NULL)
         w->next->link_to_this = &w->next;
     f->waits = w;
@@ -359,12 +443,8 @@ sources_get(struct sources *s, const struct dataset *ds, sources_ready_fn *ready
 void
 sources_unwait(struct sources_wait *w)
 {
-    if (w == NULL)
-        return;
-    struct fetch *f = w->fetch;
-    wait_free(w);
-    if (f->waits == NULL && (f->state == WAITS || f->state == RUNS))
-        give_up(f);
+    if (w != NULL)
+        wait_free(w);
 }
 
 /* ---- life ---- */
@@ -377,6 +457,7 @@ sources_new(const struct runner_context *cx, struct catalog *catalog, struct sto
     s->catalog = catalog;
     s->store = store;
     s->worker = worker_new(cx->loop, "evald-fetch");
+    catalog_on_gone(catalog, on_gone, s);
     return s;
 }
 
@@ -390,7 +471,7 @@ sources_stop(struct sources *s)
     err_set(&err, ERR_SHUTDOWN, "evald is stopping");
     for (struct fetch *f = s->fetches, *next; f != NULL; f = next) {
         next = f->next;
-        if (f->state != KEEPS)
+        if (f->state == WAITS || f->state == RUNS)
             fetch_end(f, &err);
     }
 }
@@ -401,6 +482,7 @@ sources_free(struct sources *s)
     if (s == NULL)
         return;
     sources_stop(s);
+    catalog_on_gone(s->catalog, NULL, NULL);
     /* what is being kept goes from one thread to the other */
     worker_drain(s->worker);
     worker_drain(store_worker(s->store));

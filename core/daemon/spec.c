@@ -460,6 +460,17 @@ roles_of_rescore(const struct spec_context *cx, json_object *parents, json_objec
     return make_roles(cx, roles, err);
 }
 
+/* What a function of the parent had, as a request would say it. */
+static json_object *
+params_of_parent(json_object *function)
+{
+    json_object *o = NULL;
+    json_object_deep_copy(json_get(function, "params"), &o, NULL);
+    json_add(o, "aggregation_functions",
+             json_object_get(json_get(function, "aggregation_functions")));
+    return o;
+}
+
 int
 spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object *functions,
                 json_object *params, json_object *roles, json_object **ret_spec,
@@ -472,7 +483,10 @@ spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object 
         json_object *e = json_object_array_get_idx(ids, i);
         const char *id = functions != NULL ? json_object_get_string(e)
                                            : json_get_str(e, "id", "");
-        if (add_function(cx, list, id, json_get(params, id), err) < 0)
+        json_object *given = json_get(params, id);
+        CLEANUP_JSON json_object *whole = functions == NULL && given == NULL
+                                              ? params_of_parent(e) : json_object_get(given);
+        if (add_function(cx, list, id, whole, err) < 0)
             return -1;
     }
     json_object *bound = roles_of_rescore(cx, json_get(parent, "roles"), roles, err);
@@ -481,6 +495,8 @@ spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object 
     json_add(spec, "candidate", NULL); /* it is not called, so it need not be there any more */
     json_add_bool(spec, "rescored", true);
     json_add(spec, "roles", bound);
+    if (check_named_models(cx, list, bound, err) < 0)
+        return -1;
     json_add(spec, "functions", json_object_get(list));
     static const char *const kept[] = { "epochs", "seed" };
     for (size_t i = 0; i < ARRAY_LEN(kept); i++)

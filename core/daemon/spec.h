@@ -31,8 +31,9 @@ int spec_check_function(const struct spec_context *cx, const struct function *fn
                         struct err *err);
 
 /* parent: the specification of the job whose generations are scored anew.  functions: array of
- * ids, or NULL for the parent's; params: object id -> params; roles: over those of the parent
- * that are still of use, or NULL.  Rows that fail are recorded, whatever the parent's on_error. */
+ * ids, or NULL for the parent's with the params they had there; params: object id -> params;
+ * roles: over those of the parent that are still of use, or NULL.  Rows that fail are recorded,
+ * whatever the parent's on_error. */
 int spec_of_rescore(const struct spec_context *cx, json_object *parent, json_object *functions,
                     json_object *params, json_object *roles, json_object **ret_spec,
                     struct err *err);

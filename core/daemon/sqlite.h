@@ -21,7 +21,8 @@ int sqlite_run(sqlite3 *db, const char *sql, struct err *err);
 sqlite3_stmt *sqlite_prepare(sqlite3 *db, const char *sql, struct err *err);
 /* Steps a statement that gives no rows, and resets it. */
 int sqlite_step_done(sqlite3_stmt *st, struct err *err);
-/* Opens path; writable ones get WAL and the given synchronous mode. */
+/* Opens path; writable ones get WAL and the given synchronous mode.  ERR_INVALID when a file that
+ * is not to be created is not there. */
 sqlite3 *sqlite_open(const char *path, bool create, const char *synchronous, struct err *err);
 
 /* Refuses a database that a later evald has made; a new one, of version 0, is fine. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,6 +83,11 @@ sqlite_open(const char *path, bool create, const char *synchronous, struct err *
 {
     sqlite3 *db = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+    if (!create && access(path, F_OK) < 0 && errno == ENOENT) {
+        const char *slash = strrchr(path, '/');
+        err_set(err, ERR_INVALID, "%s has been removed", slash != NULL ? slash + 1 : path);
+        return NULL;
+    }
     if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
         sqlite_err(err, db, path);
         sqlite3_close(db);

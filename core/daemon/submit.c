@@ -14,13 +14,17 @@
 #define KEY_MAX     255 /* bytes */
 #define KEEP_MS     (24 * 3600 * INT64_C(1000))
 #define REPEATED_MS (600 * INT64_C(1000))
+/* What a job is made of may take that long to come, also where nobody waits for jobs. */
+#define BEGIN_MS    2000
 
 /* A request between its coming and its answer. */
 struct waiting {
     SLIST_ENTRY(waiting) same;
     struct request *rq;
     struct api *api; /* held */
-    int wait_ms;
+    struct begun *for_what;
+    int64_t until_ns;
+    ev_timer timer; /* of one that found it begun, while it is not on disk */
 };
 
 /* What began a job, or is about to. */
@@ -134,6 +138,21 @@ begun_find(struct submits *s, const struct begun *like, bool repeated)
     return node != NULL && counts(*node, for_ms) ? *node : NULL;
 }
 
+/* Jobs that are only on their way, like those whose data set is fetched, count among those that
+ * wait: their callers may have hung up long ago. */
+static int
+admit(const struct submits *s, const struct request *rq, struct err *err)
+{
+    int max = rq->api->conf->queued_jobs_per_user, n = 0;
+    const struct begun *e;
+    TAILQ_FOREACH(e, &s->all, all)
+        n += e->job < 0 && e->uid == rq->uid;
+    if (max == 0 || n < max)
+        return 0;
+    return err_set(err, ERR_BUSY, "uid %u has %d jobs waiting, as many as "
+                   "queued_jobs_per_user allows", (unsigned)rq->uid, n);
+}
+
 struct submits *
 submits_new(const struct sched *sched)
 {
@@ -165,6 +184,7 @@ submits_free(struct submits *s)
 static void
 waiting_free(struct waiting *w)
 {
+    ev_timer_stop(sched_loop(w->api->sched), &w->timer);
     api_release(w->api);
     free(w);
 }
@@ -172,8 +192,23 @@ waiting_free(struct waiting *w)
 static void
 wait_for_job(struct waiting *w, int64_t job)
 {
-    api_wait_job(w->rq, w->api, job, w->wait_ms, api_answer_run);
+    int64_t left_ns = w->until_ns - time_mono_ns();
+    api_wait_job(w->rq, w->api, job, left_ns > 0 ? (int)(left_ns / 1000000) : 0,
+                 api_answer_run);
     waiting_free(w);
+}
+
+static void
+on_time(struct ev_loop *loop, ev_timer *t, int events)
+{
+    (void)loop;
+    (void)events;
+    struct waiting *w = t->data;
+    struct request *rq = w->rq;
+    SLIST_REMOVE(&w->for_what->waiting, w, waiting, same);
+    waiting_free(w);
+    api_fail(rq, ERR_NOT_READY, "the same request is under way, and its job not on disk yet: ask "
+             "again");
 }
 
 /* Tells all who wait for the job to be on disk. */
@@ -236,10 +271,7 @@ hash_request(struct begun *e, const char *what, json_object *body)
     sha256_update(&cx, sizeof uid, (const uint8_t *)&uid);
     sha256_update(&cx, strlen(text), (const uint8_t *)text);
     sha256_digest(&cx, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        e->hash[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        e->hash[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
+    hex_encode(e->hash, digest, sizeof digest);
 }
 
 void
@@ -263,16 +295,26 @@ submit_once(struct request *rq, const char *what, submit_start_fn *start, void *
         return;
     }
     bool known = e != NULL;
+    if (!known && admit(s, rq, &err) < 0) {
+        request_fail(rq, &err);
+        return;
+    }
     if (!known)
         e = begun_add(s, rq->uid, key, like.hash, -1, time_unix_ms());
     struct job_origin origin = { e->key, e->hash };
     struct waiting *w = xcalloc(1, sizeof *w);
-    *w = (struct waiting){ .rq = rq, .api = api_hold(rq->api), .wait_ms = api_wait_wanted(rq) };
+    int wait_ms = api_wait_wanted(rq), begin_ms = wait_ms < BEGIN_MS ? BEGIN_MS : wait_ms;
+    *w = (struct waiting){ .rq = rq, .api = api_hold(rq->api), .for_what = e,
+                           .until_ns = time_mono_ns() + wait_ms * INT64_C(1000000) };
+    ev_timer_init(&w->timer, on_time, begin_ms / 1e3, 0.);
+    w->timer.data = w;
     if (e->job >= 0) {
         wait_for_job(w, e->job);
         return;
     }
     SLIST_INSERT_HEAD(&e->waiting, w, same); /* created may be called within start */
-    if (!known && start(rq, arg, &origin, on_created, e, &err) < 0)
+    if (known)
+        ev_timer_start(sched_loop(rq->api->sched), &w->timer);
+    else if (start(rq, arg, &origin, begin_ms, on_created, e, &err) < 0)
         on_created(e, -1, &err);
 }

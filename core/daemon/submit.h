@@ -20,10 +20,12 @@ struct submits *submits_new(const struct sched *s);
 void submits_free(struct submits *s);
 
 /* Begins the job of a request: gives created and created_arg to sched_submit or what is like
- * it, with origin for the job to keep (its texts live until created is called).  -1 with err
- * when it is refused at once: created is not called then. */
+ * it, with origin for the job to keep (its texts live until created is called).  What must be
+ * waited for before, may take wait_ms: then it is refused with ERR_NOT_READY, and forgotten like
+ * any that is refused.  -1 with err when it is refused at once: created is not called then. */
 typedef int submit_start_fn(struct request *rq, void *arg, const struct job_origin *origin,
-                            sched_created_fn *created, void *created_arg, struct err *err);
+                            int wait_ms, sched_created_fn *created, void *created_arg,
+                            struct err *err);
 
 /* Answers the request with its Job: starts it, or finds the one that was started, and waits for
  * its end as Prefer and the configuration say.  A job that failed meanwhile is answered with

@@ -7,6 +7,8 @@
 static const struct type any = { .kind = TYPE_ANY };
 static const struct type string = { .kind = TYPE_STRING };
 static const struct type name = { .kind = TYPE_NAME };
+/* Of what is registered; it must fit into a path, whatever its characters. */
+static const struct type new_id = { .kind = TYPE_NAME, .max_len = 512 };
 static const struct type name_not_empty = { .kind = TYPE_NAME, .min_len = 1 };
 static const struct type integer = { .kind = TYPE_INT };
 static const struct type positive = { .kind = TYPE_INT, .bounds = BOUND_GE, .ge = 1 };
@@ -374,7 +376,7 @@ static const struct type rescore = {
     .kind = TYPE_OBJECT,
     .fields = (const struct field[]){
         { "scoring_functions", &some_names, .nullable = true },
-        { "scoring_params", &params_by_function, .otherwise = "{}" },
+        { "scoring_params", &params_by_function, .otherwise = "{}", .nullable = true },
         { "roles", &model_by_role, .nullable = true },
         { .name = NULL } },
 };
@@ -402,7 +404,7 @@ const struct body_type body_score_batch = { .type = &score_batch };
 static const struct type register_benchmark = {
     .kind = TYPE_OBJECT, .name = "RegisterBenchmarkRequest",
     .fields = (const struct field[]){
-        { "benchmark_id", &name, .required = true },
+        { "benchmark_id", &new_id, .required = true },
         { "dataset_id", &name, .required = true },
         { "scoring_functions", &names, .required = true },
         { "provider_benchmark_id", &name, .otherwise = "null", .nullable = true },
@@ -427,7 +429,7 @@ const struct type type_return_type = {
 static const struct type register_function = {
     .kind = TYPE_OBJECT, .name = "RegisterScoringFunctionRequest",
     .fields = (const struct field[]){
-        { "scoring_fn_id", &name, .required = true },
+        { "scoring_fn_id", &new_id, .required = true },
         { "description", &string, .required = true },
         { "return_type", &type_return_type, .required = true },
         { "provider_scoring_fn_id", &name, .otherwise = "null", .nullable = true },
@@ -466,7 +468,7 @@ static const struct type register_dataset = {
         { "purpose", &type_purpose, .required = true },
         { "source", &type_data_source, .required = true },
         { "metadata", &dict, .otherwise = "null", .nullable = true },
-        { "dataset_id", &name, .otherwise = "null", .nullable = true },
+        { "dataset_id", &new_id, .otherwise = "null", .nullable = true },
         { .name = NULL } },
 };
 const struct body_type body_register_dataset = {

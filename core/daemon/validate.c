@@ -11,6 +11,8 @@
 #include "daemon/validate.h"
 
 #define ITEMS_MAX 100 /* errors told of one request */
+#define SHOWN_MAX 200 /* bytes of a name, or five times that of a text, in an error */
+#define TREE_MAX  (32u << 20) /* bytes beyond the text, for what is not kept as text */
 
 struct loc {
     const struct loc *parent;
@@ -26,12 +28,19 @@ struct errors {
 /* ------------------------------------------------------------------------------- errors */
 
 static json_object *
+shown(const char *z, size_t max)
+{
+    size_t n = strnlen(z, max + 1);
+    return json_new_str((struct str){ z, n <= max ? n : utf8_valid_prefix(z, max) });
+}
+
+static json_object *
 loc_array(const struct loc *at)
 {
     if (at == NULL)
         return json_object_new_array();
     json_object *a = loc_array(at->parent);
-    json_object_array_add(a, at->key != NULL ? json_object_new_string(at->key)
+    json_object_array_add(a, at->key != NULL ? shown(at->key, SHOWN_MAX)
                                              : json_object_new_int64((int64_t)at->index));
     return a;
 }
@@ -44,7 +53,7 @@ add_item(struct errors *e, const struct loc *at, const char *type, const char *m
         return;
     json_object *item = json_object_new_object();
     json_add(item, "loc", loc_array(at));
-    json_add_str(item, "msg", msg);
+    json_add(item, "msg", shown(msg, 5 * SHOWN_MAX));
     json_add_str(item, "type", type);
     if (why != NULL) {
         json_object *ctx = json_object_new_object();
@@ -601,7 +610,7 @@ validate_body(const struct body_type *type, struct str body, json_object *errors
     json_object *tree = NULL;
     size_t at = 0;
     struct err err;
-    if (json_parse_raw(body, type->raw_paths, &tree, &at, &err) < 0) {
+    if (json_parse_raw(body, type->raw_paths, TREE_MAX, &tree, &at, &err) < 0) {
         struct errors e = { errors, 0 };
         struct loc whole = { NULL, "body", 0 };
         struct loc place = { &whole, NULL, code_points(body.ptr, at) };

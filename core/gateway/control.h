@@ -1,4 +1,5 @@
-/* control.h - the link to evald: CONFIG, LINK, SECRET, FETCH, DROP in; FETCHED, STATE, LOG out. */
+/* control.h - the link to evald: CONFIG, LINK, SECRET, FETCH and DROP in; FETCHED, STATE and LOG
+ * out. */
 #ifndef GATEWAY_CONTROL_H
 #define GATEWAY_CONTROL_H
 

@@ -137,6 +137,7 @@ static void
 fetch_end(struct fetch *f, const struct exchange *x, const struct err *err)
 {
     uint8_t digest[SHA256_DIGEST_SIZE];
+    char hex[2 * sizeof digest + 1];
     if (f->all->wire != NULL) {
         struct link *l = wire_link(f->all->wire);
         link_begin(l, FRAME_FETCHED, f->tag);
@@ -146,10 +147,9 @@ fetch_end(struct fetch *f, const struct exchange *x, const struct err *err)
             jtext_put_string(t, str_z(err->text));
         } else {
             sha256_digest(&f->hash, sizeof digest, digest);
-            text_putf(t, "{\"error\":null,\"size\":%lld,\"sha256\":\"", (long long)f->size);
-            for (size_t i = 0; i < sizeof digest; i++)
-                text_putf(t, "%02x", digest[i]);
-            text_putc(t, '"');
+            hex_encode(hex, digest, sizeof digest);
+            text_putf(t, "{\"error\":null,\"size\":%lld,\"sha256\":\"%s\"",
+                      (long long)f->size, hex);
             put_member(t, "type", exchange_header(x, STR("content-type")));
             put_member(t, "etag", exchange_header(x, STR("etag")));
             put_member(t, "modified", exchange_header(x, STR("last-modified")));

@@ -124,6 +124,22 @@ log_has_more() {
     as $ALICE answers 204 '' DELETE "$benchmarks/b/jobs/$JOB"
 }
 
+@test "keys and repetitions of requests are told apart by who sends them" {
+    needs_other_users
+    start ''
+    as $ALICE things
+    # job UID ID HEADER
+    job() {
+        as "$1" posts 200 "{\"job_id\":\"$2\",\"status\":\"completed\"}" $benchmarks/b/jobs \
+            "{\"benchmark_config\":$(config baseline::recorded)}" -H "$3"
+    }
+    job $ALICE 0 'Idempotency-Key: k'
+    job $BOB 1 'x-stainless-retry-count: 1'
+    job $BOB 2 'Idempotency-Key: k'
+    job $ALICE 0 'Idempotency-Key: k'
+    job $BOB 2 'Idempotency-Key: k'
+}
+
 @test "who may read sees every job, and cancels none" {
     needs_other_users
     start ''
@@ -257,6 +273,22 @@ log_has_more() {
     [ "$(cat "$EVALD_DIR/second")" = "$(denied "uid $ALICE has no role in this evald")" ]
 }
 
+@test "at SIGHUP a stream of events ends whose reader has lost the role" {
+    needs_other_users
+    start ''
+    as $ALICE things
+    as $ALICE submit b hang
+    as $READER behind curl -sSN --unix-socket "$EVALD_SOCKET" "http://evald$benchmarks/b/jobs/$JOB/events"
+    wait_for grep -q '^event: started' "$EVALD_DIR/behind"
+    hup "socket = { mode = \"0666\"; }; access = { run = [ $ALICE ]; };
+        $(models "$(model hang "$SERVER_URL" 'timeout_ms = 600000;')")"
+    wait_for ended "$BEHIND"
+    wait $BEHIND
+    BEHIND=
+    ! grep -q '^event: \(completed\|cancelled\|failed\)' "$EVALD_DIR/behind"
+    as $ALICE job_is b "$JOB" in_progress
+}
+
 @test "a name that is nobody's is an error with file, line and setting, and SIGHUP keeps what was" {
     start_evald "access = { run = [ \"$(id -un)\" ]; };"
     says 200 '"data":[]' GET $benchmarks
@@ -340,6 +372,137 @@ set_b() {
     as $BOB says 403 'belongs to somebody else' DELETE /v1beta/datasets/d
     as $BOB answers 400 "$(not_there "$JOB")" GET "$benchmarks/b/jobs/$JOB"
     as $ALICE says 200 '"score_rows"' GET "$benchmarks/b/jobs/$JOB/result"
+}
+
+# ---- every route there is ------------------------------------------------------------------------
+
+# A body that the route would take, so that nothing but who asks can be in the way.
+body_of() {
+    local row='{"input_query":"q","expected_answer":"A","generated_answer":"A"}'
+    case $1 in
+        'POST '*/benchmarks) set_b other ;;
+        'POST '*/jobs) printf '{"benchmark_config":%s}' "$(config baseline::oracle)" ;;
+        'POST '*/evaluations)
+            printf '{"input_rows":[%s],"scoring_functions":["basic::equality"],"benchmark_config":%s}' \
+                "$row" "$(config baseline::oracle)"
+            ;;
+        'POST '*/rescore) printf '{"scoring_functions":["basic::equality"]}' ;;
+        'POST '*/score) printf '%s' "$score" ;;
+        'POST '*/score-batch)
+            printf '{"dataset_id":"d","scoring_functions":{"basic::equality":null}}'
+            ;;
+        'POST '*/scoring-functions)
+            printf '{"scoring_fn_id":"f","description":"theirs","return_type":{"type":"string"},"provider_id":"llm-as-judge","params":{"type":"llm_as_judge","judge_model":"hang","prompt_template":"x","judge_score_regexes":["a"],"aggregation_functions":[]}}'
+            ;;
+        'POST '*/datasets) set_d 666 ;;
+        'POST '*/append-rows/*) printf '{"rows":[{"a":666}]}' ;;
+        'POST '*/models) printf '{"model_id":"m"}' ;;
+        'POST '*) printf '{}' ;;
+    esac
+}
+
+# everything: all that ALICE has, as an administrator sees it.
+everything() {
+    local path
+    for path in $benchmarks /v1beta/datasets /v1/scoring-functions /v1beta/datasetio/iterrows/d \
+        "/v1alpha/eval/jobs?owner=$ALICE" "$benchmarks/b/jobs/$DONE/result" \
+        "$benchmarks/b/jobs/$DONE/detail" "$benchmarks/b/jobs/$OPEN"; do
+        as $CHIEF evald_get "$path"
+        printf '\n'
+    done
+}
+
+# walk UID: as that user every route there is, with ALICE's things for what it names.  What it is
+# answered is in $EVALD_DIR/walk, a line each: method, route, status, body.
+walk() {
+    local method route path job got
+    : >"$EVALD_DIR/walk"
+    jq -r '.data[] | .method + " " + .route' "$EVALD_DIR/routes" >"$EVALD_DIR/methods"
+    while read -r method route; do
+        for job in $DONE $OPEN; do
+            path=${route//'{benchmark_id}'/b}
+            path=${path//'{job_id}'/$job}
+            path=${path//'{dataset_id:path}'/d}
+            path=${path//'{scoring_fn_id:path}'/f}
+            path=${path//'{model_id:path}'/hang}
+            path=${path//'{provider_id}'/basic}
+            path=${path/%events/events?after=999999} # there is none: no stream that goes on
+            case $path in
+                *'{'*) echo "nothing to name in $route" >&2; return 1 ;;
+            esac
+            [ "$job" = "$DONE" ] || [[ $route = *job_id* ]] || continue
+            if [ "$method" = POST ]; then
+                got=$(as "$1" evald_post "$path" "$(body_of "$method $route")" --max-time 60 \
+                    -H 'Idempotency-Key: k' -H 'Prefer: respond-async')
+            else
+                got=$(as "$1" evald_request "$method" "$path" --max-time 60)
+            fi
+            printf '%s %s %s %s\n' "$method" "$route" "$(http_status)" "${got:0:500}" >>"$EVALD_DIR/walk"
+        done
+    done <"$EVALD_DIR/methods"
+    [ "$(wc -l <"$EVALD_DIR/walk")" -ge "$(wc -l <"$EVALD_DIR/methods")" ]
+}
+
+# none_but REGEX: every line of the walk is like that.
+none_but() {
+    ! grep -Ev "$1" "$EVALD_DIR/walk" >&2
+}
+
+all_is_as_before() {
+    everything >"$EVALD_DIR/after"
+    cmp "$EVALD_DIR/before" "$EVALD_DIR/after" >&2
+}
+
+# ALICE has a data set, a benchmark, a function, a job that has ended and one that runs.
+alices_things() {
+    start "" "$ACCESS"
+    evald_get /v1/inspect/routes >"$EVALD_DIR/routes"
+    as $ALICE things
+    as $ALICE posts 200 null /v1/scoring-functions \
+        "$(body_of 'POST /v1/scoring-functions' | sed s/theirs/hers/)"
+    as $ALICE submit b baseline::recorded
+    DONE=$JOB
+    as $ALICE job_ends b "$DONE" completed
+    as $ALICE post_says 200 '"job_id"' $benchmarks/b/jobs \
+        "{\"benchmark_config\":$(config hang)}" -H 'Idempotency-Key: k' -H 'Prefer: respond-async'
+    OPEN=$((DONE + 1))
+    wait_for as $ALICE says 200 '"rows_total":1' GET $benchmarks/b/jobs/$OPEN/detail
+    everything >"$EVALD_DIR/before"
+}
+
+@test "no route gives who has no role anything, but that evald is there" {
+    needs_other_users
+    alices_things
+    walk $EVE
+    none_but '^GET /[^ ]*/health 200 |^[A-Z]+ [^ ]* 403 .*uid [0-9]+ has no role'
+    all_is_as_before
+}
+
+@test "no route lets who may read change anything" {
+    needs_other_users
+    alices_things
+    walk $READER
+    none_but '^GET |^POST [^ ]*/compare 501 |^[A-Z]+ [^ ]* 403 .*may look at things, but neither run nor change any'
+    all_is_as_before
+}
+
+@test "no route tells another user of a job, or lets them change what is not theirs" {
+    needs_other_users
+    alices_things
+    walk $BOB
+    # what names a job
+    grep '^[A-Z]* [^ ]*{job_id}' "$EVALD_DIR/walk" >"$EVALD_DIR/jobs"
+    [ "$(wc -l <"$EVALD_DIR/jobs")" -ge 36 ]
+    ! grep -Ev " 400 .*Invalid value: Job ($DONE|$OPEN) not found\"" "$EVALD_DIR/jobs" >&2 || false
+    # all that changes: refused; but what makes things of one's own, and gives no job but one's own
+    grep -Ev '^GET |^[A-Z]+ [^ ]*[{]job_id' "$EVALD_DIR/walk" | grep -Ev ' (400|403|501) ' |
+        grep -Ev '^POST [^ ]*/(score|score-batch|evaluations) 200 ' >"$EVALD_DIR/done"
+    ! grep -Ev "^POST /v1(alpha)?/eval/benchmarks/\{benchmark_id\}/jobs 200 .\"job_id\":\"$((OPEN + 1))\"" \
+        "$EVALD_DIR/done" >&2 || false
+    [ "$(wc -l <"$EVALD_DIR/done")" = 2 ] # one job by both routes, for their key is the same
+    # lists of jobs have their own
+    ! grep -E "^GET [^ ]*/jobs 200 .*\"job_id\":\"($DONE|$OPEN)\"" "$EVALD_DIR/walk" >&2 || false
+    all_is_as_before
 }
 
 # ---- limits ------------------------------------------------------------------------------------
@@ -478,6 +641,30 @@ stored() {
     stop_evald
     start_evald
     [ "$(stored $benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::recorded)}")" = "$used" ]
+}
+
+@test "a journal that is removed while evald is stopped counts no more, and its job says so" {
+    start_evald 'limits = { stored_bytes_per_user = 40000; };'
+    things
+    submit b baseline::recorded
+    job_ends b "$JOB" completed
+    before=$(stored $benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::recorded)}")
+    [ "$before" -gt 40000 ]
+    stop_evald
+    rm "$EVALD_STATE/jobs/$JOB.db"
+    start_evald
+    removed=$JOB
+    contains "$(job_state b "$removed")" completed
+    for what in result rows events; do
+        says 400 "$removed.db has been removed" GET "$benchmarks/b/jobs/$removed/$what"
+    done
+    post_says 400 "$removed.db has been removed" "$benchmarks/b/jobs/$removed/rescore" \
+        '{"scoring_functions":["basic::equality"]}'
+    says 400 "$removed.db has been removed" POST "$benchmarks/b/jobs/$removed/retry"
+    contains "$(job_detail b "$removed")" '"rows_done":'
+    submit b baseline::recorded
+    job_ends b "$JOB" completed
+    [ "$JOB" != "$removed" ]
 }
 
 @test "a job that has begun goes on, whatever its user has stored by then" {

@@ -3,7 +3,7 @@ load lib
 
 setup_file() {
     export EVALD_DIR=$BATS_FILE_TMPDIR
-    mkdir -m 755 "$EVALD_DIR/plugins"
+    mkdir -m 755 "$EVALD_DIR/plugins" "$EVALD_DIR/files"
     install -m 755 "$EVALD_BUILDDIR/tests/plugins/.libs/judge.so" "$EVALD_DIR/plugins/"
     printf '%s\n' '{"match":"Grade this","reply":"I give 8 of 10"}' >"$EVALD_DIR/replies"
     local all=()
@@ -18,6 +18,7 @@ setup_file() {
     add flaky 'max_in_flight = 4; max_attempts = 1;' --fail-rate 0.5 --fail-mode 500 --fail-by prompt --fail-attempts 1
     add grader 'max_attempts = 1;' --reply-map "$EVALD_DIR/replies" --fail-rate 1 --fail-mode 500 --fail-by prompt --fail-attempts 1
     EVALD_PLUGIN_PATH=$EVALD_DIR/plugins:$EVALD_PLUGIN_PATH start_evald "$(models "${all[@]}")
+        dataset = { roots = [ \"$EVALD_DIR/files\" ]; };
         roles = { judge = \"grader\"; };
         limits = { max_runners = 1; max_attempts = 1; shutdown_grace_ms = 1000; };"
     chat_rows 100 | put_rows hundred
@@ -325,6 +326,17 @@ generations_of() {
     [ "$(failed_rows halves)" = 2 ]
 }
 
+@test "max_error_rate: a row counts in each of its epochs" {
+    answer_rows A B A B | sed '2s/"expected_answer":"A",//' | put_rows quarter
+    put_benchmark quarter quarter basic::equality
+    submit quarter baseline::recorded ',"epochs":4,"max_error_rate":0.25'
+    job_ends quarter "$JOB" completed
+    [ "$(failed_rows quarter)" = 4 ]
+    submit quarter baseline::recorded ',"epochs":4,"max_error_rate":0.24'
+    job_ends quarter "$JOB" failed
+    contains "$(job_detail quarter "$JOB")" '4 of 16 rows, each epoch of them counted, failed, more than max_error_rate 0.24'
+}
+
 @test "retry: a job that has not ended is a 409" {
     submit b hang
     wait_for count_is hang in_flight 16
@@ -346,6 +358,48 @@ generations_of() {
     says 400 "data set 'short-lived' has changed" POST "$(job_path short-lived)/retry"
     job_is short-lived "$JOB" completed
     [ "$(job_result short-lived "$JOB")" = "$before" ]
+}
+
+# put_arrays N: data sets "file" and "url", each an array of N rows.
+put_arrays() {
+    local name
+    { printf '[' && chat_rows "$1" | paste -sd, && printf ']'; } >"$EVALD_DIR/files/rows.json"
+    for name in file url; do
+        evald_delete "/v1beta/datasets/$name"
+    done
+    put_uri file "file://$EVALD_DIR/files/rows.json" || return
+    put_uri url "data:application/json;base64,$(base64 -w0 "$EVALD_DIR/files/rows.json")"
+}
+
+@test "retry and rescore: an array is read again, and must be the same" {
+    put_arrays 30
+    declare -A job
+    for name in file url; do
+        put_benchmark "$name" "$name" basic::equality
+        server flaky /stats/reset -X POST >/dev/null
+        submit "$name" flaky
+        job_ends "$name" "$JOB" completed
+        [ "$(failed_rows "$name")" -gt 0 ]
+        control "$name" retry 'scheduled|in_progress'
+        job_ends "$name" "$JOB" completed
+        [ "$(failed_rows "$name")" = 0 ]
+        rescore "$name" '{"scoring_functions":["basic::subset_of"]}'
+        contains "$(job_result "$name" "$JOB")" '"num_correct":30.0,"num_total":30'
+        contains "$(job_detail "$name" "$JOB")" "$(job_detail "$name" "$PARENT" | grep -o '"fingerprint":"[^"]*"')"
+        server flaky /stats/reset -X POST >/dev/null
+        submit "$name" flaky
+        job_ends "$name" "$JOB" completed
+        job[$name]=$JOB
+    done
+    put_arrays 29
+    for name in file url; do
+        JOB=${job[$name]}
+        for what in retry rescore; do
+            post_says 400 "data set of the job: data set '$name' has changed since" \
+                "$(job_path "$name")/$what" '{"scoring_functions":["basic::subset_of"]}'
+        done
+        job_is "$name" "$JOB" completed
+    done
 }
 
 @test "rescore: other functions over the same generations; the candidate is not asked" {
@@ -370,7 +424,7 @@ generations_of() {
     contains "$got" "\"parent_job_id\":\"$PARENT\",\"manifest\":{"
     contains "$got" "\"candidate\":{\"type\":\"model\",\"model\":\"steady\""
     contains "$got" ',"steady":{"id":"steady"'
-    contains "$got" "\"parent_job_id\":\"$PARENT\",\"usage\""
+    [ "$(jq -r .manifest.parent_job_id <<<"$got")" = "$PARENT" ]
     contains "$(evald_get /v1alpha/eval/benchmarks/thirty/jobs)" "\"parent_job_id\":\"$PARENT\""
     # what it cost itself
     contains "$got" '"usage":{"input_tokens":0,"output_tokens":0}'
@@ -382,6 +436,31 @@ generations_of() {
     parents=$(job_result thirty "$JOB")
     answers 200 "{\"job_id\":\"$((JOB + 1))\",\"status\":\"completed\"}" POST "$(job_path thirty)/rescore"
     [ "$(job_result thirty $((JOB + 1)))" = "$parents" ]
+}
+
+@test "rescore: without a body the functions have the parameters that they had" {
+    submit thirty flaky ',"scoring_params":{"basic::equality":{"type":"basic","aggregation_functions":["median"]}}'
+    job_ends thirty "$JOB" completed
+    rescore thirty '{}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"median":'
+}
+
+@test "rescore: a judge that nobody knows is a 400 before there is a job" {
+    submit thirty flaky
+    job_ends thirty "$JOB" completed
+    post_says 400 "Model 'nobody' not found" "$(job_path thirty)/rescore" '{"scoring_functions":["llm-as-judge::base"],"scoring_params":{"llm-as-judge::base":{"type":"llm_as_judge","judge_model":"nobody"}}}'
+}
+
+@test "rescore: functions that are not named keep the parameters that the job had" {
+    submit thirty baseline::oracle ',"scoring_params":{"basic::equality":{"type":"basic","aggregation_functions":["median"]}}'
+    job_ends thirty "$JOB" completed
+    local parent=$JOB
+    rescore thirty '{"scoring_params":{"basic::subset_of":{"type":"basic","aggregation_functions":["average"]}}}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"median":{"median":1.0}}}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"average":{"average":1.0}}}'
+    JOB=$parent
+    rescore thirty '{"scoring_functions":["basic::equality"],"scoring_params":null}'
+    contains "$(job_result thirty "$JOB")" '"aggregated_results":{"accuracy":{'
 }
 
 @test "rescore: a judge is another model's" {

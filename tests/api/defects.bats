@@ -138,7 +138,7 @@ END
     job_result gap "$JOB" | jq -e '.scores["basic::equality"].score_rows | map(.score) == [1, null, 0] and (.[1].error.code == "bad_row")'
 }
 
-@test "D10: who hangs up is worked for no longer" {
+@test "D10: no call is worked on when its caller has hung up, or its time is over" {
     wait_for count_is hang in_flight 0
     curl -s -m 60 --unix-socket "$EVALD_SOCKET" -H 'Content-Type: application/json' --data-binary \
         "{\"input_rows\":[$(chat_rows 1)],\"scoring_functions\":[\"basic::equality\"],\"benchmark_config\":$(config hang)}" \
@@ -146,6 +146,14 @@ END
     caller=$!
     wait_for count_is hang in_flight 1
     kill "$caller"
+    wait_for count_is hang in_flight 0
+
+    EVALD_DIR=$BATS_TEST_TMPDIR
+    read -r hang <"$BATS_FILE_TMPDIR/server.hang.at"
+    start_evald "$(models "$(model hang "http://$hang/v1")") limits = { call_timeout_ms = 1000; };"
+    answer_rows A | put_rows four
+    put_benchmark four four basic::equality
+    evaluates 504 'Operation timed out: ' "[$(chat_rows 1)]" '' hang
     wait_for count_is hang in_flight 0
 }
 

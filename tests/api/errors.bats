@@ -196,6 +196,15 @@ sampling() {
     wrong "$(sampling '"max_tokens":-1')" $s.max_tokens 'Input should be greater than or equal to 0' greater_than_equal
 }
 
+@test "an id that is registered has at most 512 characters" {
+    local long
+    long=$(printf '%0512d' 0 | sed 's/0/é/g')
+    post_says 200 null /v1alpha/eval/benchmarks "{\"benchmark_id\":\"$long\",\"dataset_id\":\"d\",\"scoring_functions\":[]}"
+    evald_get "/v1alpha/eval/benchmarks/$(printf '%s' "$long" | sed 's/é/%C3%A9/g')" | grep -q '"dataset_id":"d"'
+    post_says 400 '"type":"string_too_long"' /v1alpha/eval/benchmarks "{\"benchmark_id\":\"x$long\",\"dataset_id\":\"d\",\"scoring_functions\":[]}"
+    post_says 400 '"loc":["body","dataset_id"]' /v1beta/datasets "{\"dataset_id\":\"x$long\",\"purpose\":\"eval/messages-answer\",\"source\":{\"type\":\"rows\",\"rows\":[]}}"
+}
+
 @test "all that is wrong is said at once, in the order of the fields" {
     wrong "$(with '"num_examples":"x","epochs":1.5,"on_error":5')" \
         $in.num_examples 'Input should be a valid integer, unable to parse string as an integer' int_parsing \

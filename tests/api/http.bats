@@ -265,3 +265,23 @@ slow() {
     slow "/v1alpha/eval/benchmarks/large/jobs/$JOB/result" 3000000
     slow /v1beta/datasetio/iterrows/large 3000000
 }
+
+@test "what a body has of bad names is not told at length" {
+    local name
+    name=$(printf 'n%.0s' {1..20000})
+    printf '{"input_rows":[{}],"scoring_functions":{"%s":1}}' "$name" >"$BATS_TEST_TMPDIR/body"
+    got=$(evald_post /v1/scoring/score "@$BATS_TEST_TMPDIR/body")
+    [ "$(http_status)" = 400 ]
+    contains "$got" "\"${name:0:200}\""
+    [ ${#got} -lt 3000 ]
+}
+
+@test "a body whose values would take hundreds of times its size is refused" {
+    {
+        printf '{"benchmark_id":"m","dataset_id":"d","scoring_functions":[],"metadata":{"a":[0'
+        yes ',{}' | head -n 100000 | tr -d '\n'
+        printf ']}}'
+    } >"$BATS_TEST_TMPDIR/body"
+    post_says 400 '"error":"too many values"' /v1alpha/eval/benchmarks "@$BATS_TEST_TMPDIR/body"
+    says 400 "'m' not found" GET /v1alpha/eval/benchmarks/m
+}

@@ -172,14 +172,14 @@ HUB=huggingface://datasets/org
     with
     put_uri d "$HUB/plain?split=test"
     put_benchmark b d basic::equality
-    submit b baseline::recorded
-    job_ends b "$JOB" completed
-    contains "$(job_result b "$JOB")" '"accuracy":0.5'
+    posts 200 '{"job_id":"0","status":"completed"}' /v1alpha/eval/benchmarks/b/jobs \
+        "{\"benchmark_config\":$(config baseline::recorded)}"
+    contains "$(job_result b 0)" '"accuracy":0.5'
     has_hub_rows d 250
     [ "$(count_of hub requests)" = 4 ]
 }
 
-@test "when the caller hangs up the plugin's runner is ended" {
+@test "when the data set is deleted the plugin's runner is ended" {
     with
     put_uri d "$HUB/slow?split=test"
     curl -s --unix-socket "$EVALD_SOCKET" -o /dev/null "http://evald$AT/d" 3>&- &
@@ -187,8 +187,8 @@ HUB=huggingface://datasets/org
     waits() { [ "$(count_of hub waiting)" = 1 ]; }
     wait_for waits
     child_of "$EVALD_PID" evald-runner
-    kill "$pid"
-    wait "$pid" || true
+    answers 204 "" DELETE /v1beta/datasets/d
+    wait "$pid"
     gone() { [ "$(count_of hub gone)" = 1 ]; }
     wait_for gone
     run child_of "$EVALD_PID" evald-runner

@@ -22,6 +22,12 @@ with() {
     start_evald "$(printf "$CONFIG" "${1:-}")"
 }
 
+# impatient [SETTINGS]: one whose requests wait for a tenth of a second.
+impatient() {
+    # shellcheck disable=SC2059
+    start_evald "$(printf "$CONFIG" "${1:-}") limits = { run_eval_wait_ms = 100; };"
+}
+
 ROWS_CSV='{"id":"a","expected_answer":"A","generated_answer":"A"},{"id":"b","expected_answer":"B","generated_answer":"C"}'
 ROWS_N='{"n":1},{"n":2}'
 AT=/v1beta/datasetio/iterrows
@@ -278,21 +284,123 @@ in_background() {
     seen /hold/two.csv 1
 }
 
-@test "when the last one hangs up the fetch is given up" {
+@test "a fetch goes on when the last one hangs up, and who comes then has it" {
     with
     put_uri d "$DATA_URL/hold/two.csv"
     in_background d
     in_background d
     wait_for waits_at_server 1
-    kill "${PIDS[0]}"
-    wait "${PIDS[0]}" || true
-    kill "${PIDS[1]}"
-    wait "${PIDS[1]}" || true
-    wait_for gone_at_server 1
-    wait_for no_files
+    kill "${PIDS[@]}"
+    wait "${PIDS[@]}" || true
+    put_benchmark b d basic::equality # evald has heard of it by now
+    [ "$(count_of data gone)" = 0 ]
+    server data /release
+    fetched() { [ "$(files)" = "$(hash_of "$FILES/two.csv").csv" ]; }
+    wait_for fetched
+    has_rows d "$ROWS_CSV"
+    seen /hold/two.csv 1
+}
+
+@test "who has waited long enough is asked to come again, and finds it then" {
+    impatient
+    put_uri d "$DATA_URL/hold/two.csv"
+    still="$DATA_URL/hold/two.csv: is being fetched, "
+    score="{\"dataset_id\":\"d\",\"scoring_functions\":{\"basic::equality\":null}}"
+    says 503 "$still" GET "$AT/d" -D "$(headers)"
+    has_header 'Retry-After: 1'
+    has_header 'x-should-retry: true'
+    wait_for waits_at_server 1
+    half=$(($(stat -c %s "$FILES/two.csv") / 2))
+    half_is_there() { says 503 "$still$half bytes so far: ask again" GET "$AT/d" 2>/dev/null; }
+    wait_for half_is_there
+    post_says 503 "$still" /v1/scoring/score-batch "$score"
+    server data /release
+    there() { has_rows d "$ROWS_CSV" 2>/dev/null; }
+    wait_for there
+    post_says 200 '"accuracy":0.5' /v1/scoring/score-batch "$score"
+    seen /hold/two.csv 1
+}
+
+@test "an evaluation that has waited for its data set long enough has made no job" {
+    impatient
+    put_uri d "$DATA_URL/hold/two.csv"
+    put_benchmark b d basic::equality
+    body="{\"benchmark_config\":$(config baseline::recorded)}"
+    jobs=/v1alpha/eval/benchmarks/b/jobs
+    key='Idempotency-Key: k'
+    post_says 503 'is being fetched' $jobs "$body" -D "$(headers)"
+    has_header 'x-should-retry: true'
+    post_says 503 'is being fetched' $jobs "$body" -H 'x-stainless-retry-count: 1'
+    post_says 503 'is being fetched' $jobs "$body" -H "$key" -H 'Prefer: respond-async' \
+        -D "$(headers)"
+    has_header 'Preference-Applied: respond-async'
+    has_header 'Retry-After: 1'
+    wait_for waits_at_server 1
+    curl -s --retry 100 --unix-socket "$EVALD_SOCKET" -o "$BATS_TEST_TMPDIR/patient" -H "$key" \
+        -H 'Content-Type: application/json' -H 'Prefer: wait=600' -d "$body" \
+        "http://evald$jobs" 3>&- &
+    patient=$!
+    joined() {
+        post_says 503 'the same request is under way' $jobs "$body" -H "$key" \
+            -H 'Prefer: respond-async' 2>/dev/null
+    }
+    wait_for joined
+    contains "$(evald_get /v1alpha/eval/jobs)" '"data":[]'
+    server data /release
+    wait "$patient"
+    [ "$(cat "$BATS_TEST_TMPDIR/patient")" = '{"job_id":"0","status":"completed"}' ]
+    posts 200 '{"job_id":"0","status":"completed"}' $jobs "$body" -H "$key"
+    [ "$(evald_get /v1alpha/eval/jobs | grep -o "\"job_id\"" | wc -l)" = 1 ]
+    seen /hold/two.csv 1
+}
+
+@test "evalctl run waits for the fetch, over kill -9 too, and begins one job" {
+    with
+    put_uri d "$DATA_URL/hold/two.csv"
+    put_benchmark b d basic::equality
+    printf '{"benchmark":{"benchmark_id":"b"},"runs":[%s]}' "$(config baseline::recorded)" \
+        >"$BATS_TEST_TMPDIR/plan.json"
+    "$EVALCTL" run "$BATS_TEST_TMPDIR/plan.json" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    pid=$!
+    wait_for waits_at_server 1
+    stop_evald KILL
+    start_evald
+    wait_for grep -q 'evalctl: waiting: .* is being fetched' "$BATS_TEST_TMPDIR/out"
+    server data /release
+    wait "$pid"
+    contains "$(cat "$BATS_TEST_TMPDIR/out")" '0.5000'
+    [ "$(evald_get /v1alpha/eval/jobs | grep -o '"job_id"' | wc -l)" = 1 ]
+}
+
+@test "why a fetch failed that nobody waited for is told to the next one who asks" {
+    impatient 'fetch_stall_ms = 1000;'
+    put_uri d "$DATA_URL/hold/two.csv"
+    says 503 'is being fetched' GET "$AT/d"
+    wait_for grep -q 'data set cannot be fetched id=d' "$EVALD_LOG"
+    no_files
+    says 504 'the server has stopped sending' GET "$AT/d"
     seen /hold/two.csv 1
     server data /release
-    has_rows d "$ROWS_CSV"
+    there() { has_rows d "$ROWS_CSV" 2>/dev/null; }
+    wait_for there
+    seen /hold/two.csv 2
+}
+
+@test "an evaluation whose data set is fetched counts as one that waits, also without its caller" {
+    start_evald "$(printf "$CONFIG" '') limits = { queued_jobs_per_user = 1; };"
+    put_uri d "$DATA_URL/hold/two.csv"
+    put_benchmark b d basic::equality
+    jobs=/v1alpha/eval/benchmarks/b/jobs
+    body="{\"benchmark_config\":$(config baseline::recorded)}"
+    curl -s --unix-socket "$EVALD_SOCKET" -o /dev/null -d "$body" "http://evald$jobs" 3>&- &
+    wait_for waits_at_server 1
+    kill $!
+    wait $! || true
+    posts 429 "$(error_body "uid $(id -u) has 1 jobs waiting, as many as queued_jobs_per_user allows")" \
+        $jobs "$body"
+    server data /release
+    wait_for job_is b 0 completed
+    submit b baseline::recorded
 }
 
 @test "two data sets with the same content keep one file, and the last takes it away" {
@@ -368,10 +476,23 @@ in_background() {
     in_background d
     wait_for waits_at_server 1
     answers 204 "" DELETE /v1beta/datasets/d
-    server data /release
     wait "${PIDS[0]}"
     contains "$(cat "$BATS_TEST_TMPDIR/answer.0")" 'was registered anew, or deleted, while it was fetched'
     wait_for no_files
+    wait_for gone_at_server 1
+}
+
+@test "a fetch that nobody waits for is given up when its data set is registered anew" {
+    impatient
+    body="{\"purpose\":\"eval/messages-answer\",\"dataset_id\":\"d\",\"source\":{\"type\":\"uri\",\"uri\":\"$DATA_URL"
+    post_says 200 '"identifier":"d"' /v1/datasets "$body/hold/two.csv\"}}"
+    says 503 'is being fetched' GET "$AT/d"
+    wait_for waits_at_server 1
+    post_says 200 '"identifier":"d"' /v1/datasets "$body/two.jsonl\"}}"
+    wait_for gone_at_server 1
+    there() { has_rows d "$ROWS_N" 2>/dev/null; }
+    wait_for there
+    [ "$(files)" = "$(hash_of "$FILES/two.jsonl").jsonl" ]
 }
 
 @test "a file that somebody has taken away is fetched again" {
@@ -391,10 +512,10 @@ in_background() {
     with
     put_uri d "$DATA_URL/two.csv"
     put_benchmark b d basic::equality
-    submit b baseline::recorded
-    job_ends b "$JOB" completed
-    contains "$(job_result b "$JOB")" '"accuracy":0.5'
-    contains "$(job_detail b "$JOB")" "\"fingerprint\":\"sha256:$(hash_of "$FILES/two.csv").csv\""
+    posts 200 '{"job_id":"0","status":"completed"}' /v1alpha/eval/benchmarks/b/jobs \
+        "{\"benchmark_config\":$(config baseline::recorded)}"
+    contains "$(job_result b 0)" '"accuracy":0.5'
+    contains "$(job_detail b 0)" "\"fingerprint\":\"sha256:$(hash_of "$FILES/two.csv").csv\""
     seen /two.csv 1
 }
 
@@ -413,6 +534,7 @@ in_background() {
     start_evald "$(printf "$CONFIG" "")$(models "$(model m "$SERVER_URL")")"
     chat_rows 3 >"$FILES/chat.jsonl"
     put_uri d "$DATA_URL/chat.jsonl"
+    says 200 '"id":"r0"' GET $AT/d
     put_benchmark b d basic::equality
     submit b m
     waiting() { [ "$(count_of model in_flight)" = 3 ]; }
@@ -425,6 +547,29 @@ in_background() {
     answers 204 "" DELETE /v1beta/datasets/d
     job_ends b "$JOB" completed
     contains "$(job_result b "$JOB")" '"accuracy":1.0'
+}
+
+@test "a rescore after another registration needs what was fetched, and the same" {
+    with
+    put_uri d "$DATA_URL/rows.json"
+    printf '[{"expected_answer":"A","generated_answer":"A"}]' >"$FILES/rows.json"
+    put_benchmark b d basic::equality
+    job=/v1alpha/eval/benchmarks/b/jobs
+    posts 200 '{"job_id":"0","status":"completed"}' $job \
+        "{\"benchmark_config\":$(config baseline::recorded)}"
+    again='{"scoring_functions":["basic::subset_of"]}'
+    posts 200 '{"job_id":"1","status":"completed"}' $job/0/rescore "$again"
+    answers 204 "" DELETE /v1beta/datasets/d
+    put_uri d "$DATA_URL/rows.json"
+    post_says 400 "data set 'd' has changed since, or must be fetched again first" \
+        $job/0/rescore "$again"
+    says 200 '"data":[{' GET $AT/d
+    post_says 200 '"status":"completed"' $job/0/rescore "$again"
+    answers 204 "" DELETE /v1beta/datasets/d
+    printf '[{"expected_answer":"A","generated_answer":"B"}]' >"$FILES/rows.json"
+    put_uri d "$DATA_URL/rows.json"
+    says 200 '"data":[{' GET $AT/d
+    post_says 400 "data set 'd' has changed since" $job/0/rescore "$again"
 }
 
 @test "registering anew on v1 fetches anew, and what was is taken away" {

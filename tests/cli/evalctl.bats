@@ -343,6 +343,43 @@ plan_rules() {
     [ "$output" = 0 ]
 }
 
+# keys: of the requests that began jobs.
+keys() {
+    grep -A1 'POST .*/jobs respond-async' requests | sed -n 's/^key //p'
+}
+
+@test "a connection that is lost before the job is known: the same request once more" {
+    write_plan
+    sed -i 's/"runs":\[\(.*\)\]}$/"runs":[\1,\1]}/' plan.json
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs close
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs close
+    plan_rules
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    start_fake
+    run "$EVALCTL" run plan.json
+    [ "$status" -eq 0 ]
+    run keys
+    [ "${#lines[@]}" -eq 4 ]
+    [[ ${lines[0]} =~ ^evalctl-[0-9a-f]{32}$ ]] || false
+    [ "${lines[1]}" = "${lines[0]}" ]
+    [ "${lines[2]}" = "${lines[0]}" ]
+    [ "${lines[3]}" != "${lines[0]}" ]
+}
+
+@test "what evald asks for again later is sent again, and said once" {
+    write_plan
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs later '{"detail":"x","error":{"message":"x.csv: is being fetched"}}'
+    rule POST /v1alpha/eval/benchmarks/b%2F1/jobs later '{"detail":"x","error":{"message":"x.csv: is being fetched"}}'
+    plan_rules
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    start_fake
+    run "$EVALCTL" run plan.json
+    [ "$status" -eq 0 ]
+    [ "$(grep -c 'waiting: x.csv: is being fetched' <<<"$output")" = 1 ]
+    [ "$(keys | sort -u | wc -l)" = 1 ]
+    [ "$(keys | wc -l)" = 3 ]
+}
+
 @test "an evald that is away for a moment is waited for" {
     write_plan
     plan_rules
@@ -382,6 +419,28 @@ plan_rules() {
     [ "${lines[2]}" = "GET $job_path/events 2" ]
     [ "${lines[3]}" = "GET $job_path/events 2" ]
     [ "${#lines[@]}" -eq 4 ]
+}
+
+@test "follow says that the job was paused, not that it once was" {
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events 200 'id: 1\nevent: paused\ndata: {"event":"paused"}\n\nid: 2\nevent: resumed\ndata: {"event":"resumed"}\n\nevent: progress\ndata: {"rows_done":0}\n\n'
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    rule GET $job_path/result 200 "$result"
+    start_fake
+    run "$EVALCTL" follow 3
+    [ "$status" -eq 0 ]
+    [[ $output != *paused* ]] || { echo "$output"; return 1; }
+    kill "$FAKE_PID"
+    wait "$FAKE_PID" || true
+    : >rules
+    rule GET "${find_path}3" 200 "$found"
+    rule GET $job_path/events 200 'id: 1\nevent: started\ndata: {"event":"started"}\n\nevent: progress\ndata: {"rows_done":0}\n\nid: 2\nevent: paused\ndata: {"event":"paused"}\n\n'
+    rule GET $job_path/detail 200 "$(detail completed 4 0)"
+    rule GET $job_path/result 200 "$result"
+    rm -f "$EVALD_SOCKET"
+    start_fake
+    run "$EVALCTL" follow 3
+    contains "$output" "job 3: paused; let it go on: evalctl resume 3"
 }
 
 @test "events are lines, and documents with --json" {

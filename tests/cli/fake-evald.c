@@ -4,9 +4,9 @@
  *
  * RULES has lines METHOD TAB PATH TAB STATUS TAB BODY.  A request is answered by the first
  * line of its method and path (query included) that has not been used; the last such line
- * stays.  STATUS "close" hangs up instead.  No line: 404.  A BODY of event: lines stands for
+ * stays.  STATUS "close" hangs up instead; "later" is a 503 that asks to come again.  No line: 404.  A BODY of event: lines stands for
  * server-sent events, with \n where a line ends.  LOG gets "METHOD PATH PREFER" (Last-Event-ID
- * where that was sent) and the body of every request.  One connection at a time; ends on a signal. */
+ * where that was sent), "key KEY" for an Idempotency-Key, and the body of every request.  One connection at a time; ends on a signal. */
 #include "config.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ put_lines(char *text)
 static bool
 serve_one(FILE *in, FILE *out)
 {
-    char method[16], path[1024], prefer[128] = "-", *line = NULL;
+    char method[16], path[1024], prefer[128] = "-", key[128] = "", *line = NULL;
     size_t room = 0, length = 0;
     if (getline(&line, &room, in) <= 0 || sscanf(line, "%15s %1023s", method, path) != 2) {
         free(line);
@@ -98,12 +98,14 @@ serve_one(FILE *in, FILE *out)
         sscanf(line, "Content-Length: %zu", &length);
         sscanf(line, "Prefer: %127s", prefer);
         sscanf(line, "Last-Event-ID: %127s", prefer);
+        sscanf(line, "Idempotency-Key: %127s", key);
     }
     free(line);
     char *body = calloc(1, length + 1);
     if (body == NULL || fread(body, 1, length, in) != length)
         die("request body");
-    fprintf(log_file, "%s %s %s\n%s%s", method, path, prefer, body, length > 0 ? "\n" : "");
+    fprintf(log_file, "%s %s %s\n%s%s%s%s%s", method, path, prefer, key[0] != '\0' ? "key " : "",
+            key, key[0] != '\0' ? "\n" : "", body, length > 0 ? "\n" : "");
     fflush(log_file);
     free(body);
 
@@ -117,7 +119,9 @@ serve_one(FILE *in, FILE *out)
         put_lines(events);
         answer = events;
     }
-    fprintf(out, "HTTP/1.1 %s X\r\nContent-Type: %s\r\n", status,
+    bool later = strcmp(status, "later") == 0;
+    fprintf(out, "HTTP/1.1 %s X\r\n%sContent-Type: %s\r\n", later ? "503" : status,
+            later ? "Retry-After: 1\r\n" : "",
             events != NULL ? "text/event-stream" : "application/json");
     if (strcmp(status, "204") != 0)
         fprintf(out, "Content-Length: %zu\r\n\r\n%s", strlen(answer), answer);

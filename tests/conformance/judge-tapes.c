@@ -15,7 +15,6 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/jtext.h"
 #include "common/mem.h"

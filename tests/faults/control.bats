@@ -95,6 +95,25 @@ kill_while() {
     [ "$(events)" = "started paused resumed completed" ]
 }
 
+# input_tokens_used: as the detail of job 0 tells.
+input_tokens_used() {
+    number "$(job_detail b 0)" input_tokens
+}
+
+@test "what a job has used is told while it is paused, after a restart and when it is cancelled" {
+    start_evald "$MODELS"
+    begin steady
+    wait_for rows_done_at_least b 0 20
+    answers 200 '{"job_id":"0","status":"scheduled"}' POST $job/pause
+    used=$(input_tokens_used)
+    [ "$used" -gt 0 ]
+    stop_evald
+    start_evald
+    [ "$(input_tokens_used)" = "$used" ]
+    answers 204 "" DELETE $job
+    [ "$(input_tokens_used)" = "$used" ]
+}
+
 @test "a paused job stays so over an orderly restart, and so does one that had not begun" {
     start_evald "${MODELS/limits = \{/limits = { max_runners = 1;}"
     begin steady

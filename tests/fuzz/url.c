@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"

@@ -1,7 +1,6 @@
 /* Who calls, which roles that gives, and what they allow. */
 #include "config.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <sys/socket.h>

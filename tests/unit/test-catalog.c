@@ -479,7 +479,8 @@ test_append_order(void)
         memstore_settle(store);
     for (int i = 0; i < 12; i++) {
         is_int(ends[i].calls, 1, "done is called once");
-        is_int(ends[i].err.code, i == 5 ? ERR_INVALID : i == 9 ? ERR_DENIED : i == 10 ? ERR_CONFLICT : ERR_NONE,
+        is_int(ends[i].err.code,
+               i == 5 ? ERR_INVALID : i == 9 ? ERR_DENIED : i == 10 ? ERR_CONFLICT : ERR_NONE,
                "number %d", i);
         free(ends[i].id);
     }

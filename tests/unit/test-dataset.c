@@ -237,6 +237,7 @@ test_data_urls(void)
     opens("data:text/csv;base64,YSxiCjEsMgo=", ROWS_CSV, "a,b\n1,2\n");
     opens("data:text/plain;charset=UTF-8,a%0A100%", ROWS_CSV, "a\n100%");
     opens("data:text/csv;charset=utf8;base64,YQox", ROWS_CSV, "a\n1");
+    opens("data:text/csv;charset=latin-1;base64,YQox", ROWS_CSV, "a\n1");
     opens("data:application/jsonl,{\"a\":1}", ROWS_JSONL, "{\"a\":1}");
     opens("data:application/x-ndjson,{\"a\":1}%0A", ROWS_JSONL, "{\"a\":1}\n");
     opens("data:application/json,[{\"a\": 1}, {}]", ROWS_JSONL, "{\"a\":1}\n{}\n");

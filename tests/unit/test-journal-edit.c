@@ -171,7 +171,7 @@ test_copy(struct store *s)
     j = create(s, 33, 1);
     journal_copy_generations(j, 999, on_appended, NULL);
     wait_answer();
-    ok(got_err.code == ERR_IO && begins(got_err.text, "journal of job 33: "),
+    ok(got_err.code == ERR_INVALID && begins(got_err.text, "journal of job 33: "),
        "not those of a job that has no journal: %s", got_err.text);
     journal_close(j);
 }

@@ -314,7 +314,7 @@ test_values(void)
     ok(got_err.code == ERR_NONE && got_text.len == 0, "a member that is not there is empty");
     journal_read_value(s, 98, "manifest", on_text, NULL);
     wait_answer();
-    is_int(got_err.code, ERR_IO, "a job that is not there is an error");
+    is_int(got_err.code, ERR_INVALID, "a job that is not there is an error");
     journal_close(j);
     drain(s);
     ok(fstatat(store_dir(s), "jobs/17.db-wal", &st, 0) < 0, "a closed journal is one file");
@@ -425,7 +425,7 @@ test_result(void)
     r = journal_result_open(s, 97, f, false);
     journal_result_next(r, on_chunk, NULL);
     wait_answer();
-    is_int(got_err.code, ERR_IO, "the result of a job that is not there");
+    is_int(got_err.code, ERR_INVALID, "the result of a job that is not there");
     journal_result_close(r);
     journal_close(j);
     store_free(s); /* with work queued */

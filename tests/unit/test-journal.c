@@ -254,7 +254,7 @@ test_records(void)
 
     journal_open(s, 99, on_opened, NULL);
     wait_answer();
-    ok(got_journal == NULL && got_err.code == ERR_IO, "a journal that is not there");
+    ok(got_journal == NULL && got_err.code == ERR_INVALID, "a journal that is not there");
     ok(begins(got_err.text, "journal of job 99: "), "is named: %s", got_err.text);
     store_free(s);
 }

@@ -97,7 +97,7 @@ raw_values(void)
                           "\"deep\":{\"rows\":[ 3 ]},\"other\":[ {\"rows\":[ 4 ]} ]},"
                           "\"source/rows\":[ 5 ],\"rowsx\":[ 6 ]}");
     CLEANUP_JSON json_object *o = NULL;
-    is_int(json_parse_raw(text, paths, &o, NULL, NULL), 0, "rows are left as text");
+    is_int(json_parse_raw(text, paths, SIZE_MAX, &o, NULL, NULL), 0, "rows are left as text");
     const char *out = "{\"rows\":[ {\"x\": 1.50} , NaN ],\"source\":{\"rows\":[ 2 ],"
                       "\"deep\":{\"rows\":[3]},\"other\":[{\"rows\":[4]}]},"
                       "\"source/rows\":[5],\"rowsx\":[6]}";
@@ -117,17 +117,32 @@ raw_values(void)
     ok(json_is_raw(json_get(copy, "rows")), "as raw values");
 
     CLEANUP_JSON json_object *plain = NULL;
-    is_int(json_parse_raw(STR("{\"rows\":{\"a\":[ 1 ]},\"source\":[ {\"rows\":[ 2 ]} ]}"), paths,
+    is_int(json_parse_raw(STR("{\"rows\":{\"a\":[ 1 ]},\"source\":[ {\"rows\":[ 2 ]} ]}"), paths, SIZE_MAX,
                           &plain, NULL, NULL), 0, "what is no array at a path");
     is_text(plain, "{\"rows\":{\"a\":[1]},\"source\":[{\"rows\":[2]}]}", "becomes a tree");
     CLEANUP_JSON json_object *top = NULL;
-    is_int(json_parse_raw(STR("[ 1 ]"), paths, &top, NULL, NULL), 0, "an array at the top");
+    is_int(json_parse_raw(STR("[ 1 ]"), paths, SIZE_MAX, &top, NULL, NULL), 0, "an array at the top");
     is_text(top, "[1]", "becomes a tree");
 
     CLEANUP_JSON json_object *made = json_object_new_array();
     json_object_array_add(made, json_new_raw(STR("{\"a\": 1.0}")));
     json_object_array_add(made, json_new_str(STR("{\"a\": 1.0}")));
     is_text(made, "[{\"a\": 1.0},\"{\\\"a\\\": 1.0}\"]", "a raw value is not the string");
+}
+
+static void
+tree_limit(void)
+{
+    static const char *const paths[] = { "/rows", NULL };
+    struct str text = STR("{\"rows\":[{},{},{},{}],\"a\":[{},{}]}");
+    CLEANUP_JSON json_object *o = NULL;
+    struct err err;
+    is_int(json_parse_raw(text, paths, 3000, &o, NULL, &err), 0, "a tree within its limit");
+    is_text(o, text.ptr, "has it all");
+    json_object *none = NULL;
+    is_int(json_parse_raw(text, paths, 2000, &none, NULL, &err), -1, "beyond it there is none");
+    ok(none == NULL && err.code == ERR_TOO_LARGE, "and that is said");
+    is_int(json_parse_raw(STR("{}"), paths, 0, &none, NULL, &err), -1, "be it the first value");
 }
 
 static void
@@ -194,6 +209,7 @@ main(void)
     round_trips();
     errors();
     raw_values();
+    tree_limit();
     made_values();
     readers();
     return tap_done();

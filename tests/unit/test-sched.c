@@ -36,6 +36,7 @@ struct fake {
     bool resume, complete[ROWS_MAX];
 };
 
+static const struct job_origin no_origin = { .key = NULL }; /* no client sends it again */
 static const char *
 act(struct fake *f)
 {
@@ -410,7 +411,7 @@ submit_large(const char *what, size_t pad)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct dataset_snapshot snapshot = { .fd = fd, .format = ROWS_JSONL, .size = 40,
                                          .name = xstrdup("d"), .fingerprint = xstrdup("rows:five:40") };
-    sched_submit(sched, "b", 0, make_spec(what, pad), &snapshot, &(struct job_origin){ NULL },
+    sched_submit(sched, "b", 0, make_spec(what, pad), &snapshot, &no_origin,
                  on_created, NULL);
     wait_answer();
     return got_id;
@@ -874,15 +875,15 @@ test_rescore(void)
     json_add_str(data, "id", "d");
     json_add_str(data, "fingerprint", "rows:five:40");
     json_add_int(data, "size", 40);
-    sched_rescore(sched, id, 0, spec, &(struct job_origin){ NULL }, on_created, NULL);
+    sched_rescore(sched, id, 0, spec, &no_origin, on_created, NULL);
     wait_answer();
     is_int(got_err.code, ERR_NONE, "a job is rescored: %s", got_err.text);
     ok(got_id > id && sched_job(sched, got_id)->parent == id, "by a new one that knows it");
     is_str(end_of(got_id), "completed", "which completes");
-    sched_rescore(sched, 12345, 0, make_spec("go", 0), &(struct job_origin){ NULL }, on_created, NULL);
+    sched_rescore(sched, 12345, 0, make_spec("go", 0), &no_origin, on_created, NULL);
     wait_answer();
     is_int(got_err.code, ERR_INVALID, "a job that is not there is not rescored");
-    sched_rescore(sched, id, 0, make_spec("go", 0), &(struct job_origin){ NULL }, on_created, NULL);
+    sched_rescore(sched, id, 0, make_spec("go", 0), &no_origin, on_created, NULL);
     wait_answer();
     is_int(got_err.code, ERR_INVALID, "nor one whose data are others now: %s", got_err.text);
     is_int(sched->running, 0, "and no place is taken");
@@ -924,7 +925,6 @@ test_leftovers(void)
 static void
 test_unrecorded_end(void)
 {
-    CLEANUP_TEXT struct text rows = TEXT_INIT;
     int64_t id = submit("hold");
     struct job *j = sched->jobs[sched->n_jobs - 1];
     until(j->counts.generations == 1);

@@ -230,7 +230,7 @@ raw_values(void)
     static const char *const paths[] = { "/rules", NULL };
     CLEANUP_JSON json_object *schema = NULL, *value = NULL;
     json_parse(str_z(main_schema), &schema, NULL, NULL);
-    json_parse_raw(STR("{\"rules\":[ {\"re\" : \"a\"} ]}"), paths, &value, NULL, NULL);
+    json_parse_raw(STR("{\"rules\":[ {\"re\" : \"a\"} ]}"), paths, SIZE_MAX, &value, NULL, NULL);
     CLEANUP_JSON json_object *tree = schema_apply(schema, value, SCHEMA_REFUSE, "params", NULL);
     CLEANUP_FREE char *text = json_text(json_get(tree, "rules"));
     is_str(text, "[{\"re\":\"a\",\"weight\":1.0}]",

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +296,7 @@ has_header(const struct answer *a, const char *line)
 }
 
 static unsigned per_uid, idle_s;
+static size_t bodies;
 
 static void
 start(int deadline_ms)
@@ -309,6 +309,7 @@ start(int deadline_ms)
     struct server_options o = {
         .dispatch = dispatch, .max_body = MAX_BODY, .request_deadline_ms = deadline_ms,
         .own_socket = true, .max_connections_per_uid = per_uid, .idle_timeout_s = idle_s,
+        .max_bodies = bodies,
     };
     server = bound ? server_open(loop, fd, &o, &err) : NULL;
     if (!ok(server != NULL, "the server starts"))
@@ -424,6 +425,43 @@ test_too_large(void)
 }
 
 /* tests/api/http.bats has every kind there is. */
+/* Bodies take 512 KiB together. */
+static void
+test_bodies(void)
+{
+    static char big[400 << 10];
+    memset(big, 'b', sizeof big - 1);
+    CLEANUP_TEXT struct text rq = TEXT_INIT;
+    text_putf(&rq, "POST /x HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s", strlen(big), big);
+    struct client *slow = dial(), *c = dial();
+    say_n(slow, rq.ptr, rq.len - 1);
+    UNTIL(server_busy(server) == 1);
+    for (int i = 0; i < 20; i++)
+        turn();
+    struct answer *a = call(c, rq.ptr);
+    is_int(a->status, 503, "a body beside others that is too much is 503");
+    ok(has_header(a, "Retry-After: 1") && has_header(a, "x-should-retry: true"),
+       "and may be sent again");
+    is_int(call(c, GET("/y"))->status, 200, "the connection is good for more");
+    say(slow, "b");
+    is_int(hear(slow)->status, 200, "the other one comes to its end");
+    is_int(call(c, rq.ptr)->status, 200, "and then there is room");
+
+    n_held = n_hangups = 0;
+    text_clear(&rq);
+    text_putf(&rq, "POST /hold HTTP/1.1\r\nContent-Length: %zu\r\n\r\n%s", strlen(big), big);
+    say(slow, rq.ptr);
+    UNTIL(n_held == 1);
+    is_int(call(c, rq.ptr)->status, 503, "what is worked on counts");
+    hang_up(slow);
+    UNTIL(n_hangups == 1);
+    say(c, rq.ptr);
+    UNTIL(n_held == 2);
+    is_int(n_held, 2, "until it is over");
+    hang_up(c);
+    UNTIL(n_hangups == 2 && server_busy(server) == 0);
+}
+
 static void
 test_malformed(void)
 {
@@ -826,6 +864,11 @@ main(void)
     test_per_uid();
     server_free(server);
     per_uid = 0;
+    bodies = 1 << 20;
+    start(0);
+    test_bodies();
+    server_free(server);
+    bodies = 0;
     idle_s = 1;
     start(0);
     test_deaf();

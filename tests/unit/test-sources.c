@@ -124,6 +124,17 @@ catalog_put_fetched(struct catalog *c, const char *id, uint64_t serial, const ch
     worker_run(store_thread, run_keep, end_keep, k);
 }
 
+static catalog_gone_fn *gone;
+static void *gone_arg;
+
+void
+catalog_on_gone(struct catalog *c, catalog_gone_fn *fn, void *arg)
+{
+    (void)c;
+    gone = fn;
+    gone_arg = arg;
+}
+
 bool
 dataset_is_remote(const struct dataset *ds)
 {
@@ -174,6 +185,12 @@ on_ready(void *arg, const struct err *err)
     last = err != NULL ? *err : (struct err){ .code = ERR_NONE };
 }
 
+static struct sources_wait *
+ask(const struct dataset *ds)
+{
+    return sources_get(sources, ds, 600000, on_ready, NULL);
+}
+
 static struct dataset
 set(const char *id, const char *uri, uint64_t serial)
 {
@@ -222,10 +239,10 @@ test_one(void)
 {
     reset();
     struct dataset rows = set("r", NULL, 1), ds = set("d", "http://h/x.csv?y", 5);
-    ok(sources_get(sources, &rows, on_ready, NULL) == NULL && n_ready == 1 && n_failed == 0,
+    ok(ask(&rows) == NULL && n_ready == 1 && n_failed == 0,
        "what is here is ready at once");
-    ok(sources_get(sources, &ds, on_ready, NULL) != NULL, "what is elsewhere is not");
-    ok(sources_get(sources, &ds, on_ready, NULL) != NULL, "a second one waits too");
+    ok(ask(&ds) != NULL, "what is elsewhere is not");
+    ok(ask(&ds) != NULL, "a second one waits too");
     is_int(n_fetches, 1, "for the same fetch");
     is_str(fetches[0].url, "http://h/x.csv?y", "of the url");
     ok(!fetches[0].typed, "whose path tells the format");
@@ -250,7 +267,7 @@ test_types(void)
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         reset();
         struct dataset ds = set("d", "http://h/x", 1);
-        sources_get(sources, &ds, on_ready, NULL);
+        ask(&ds);
         ok(fetches[0].typed, "the gateway is told which types may come");
         fetched(0, types[i][0]);
         until_ready(1);
@@ -264,18 +281,18 @@ test_refused(void)
 {
     reset();
     struct dataset other = set("d", "http://evil/x.csv", 1), bad = set("e", "http://u@h/x", 1);
-    ok(sources_get(sources, &other, on_ready, NULL) == NULL && last.code == ERR_INVALID,
+    ok(ask(&other) == NULL && last.code == ERR_INVALID,
        "another host is refused at once: %s", last.text);
-    ok(sources_get(sources, &bad, on_ready, NULL) == NULL && last.code == ERR_INVALID,
+    ok(ask(&bad) == NULL && last.code == ERR_INVALID,
        "so is a bad url: %s", last.text);
     struct dataset nobody = set("f", "x://y", 1);
     nobody.provider_id = (char *)"nobody";
-    ok(sources_get(sources, &nobody, on_ready, NULL) == NULL && last.code == ERR_INVALID,
+    ok(ask(&nobody) == NULL && last.code == ERR_INVALID,
        "and a provider that has gone: %s", last.text);
     is_int(n_fetches, 0, "nothing was asked for");
     gate_refuses = true;
     struct dataset ds = set("d", "http://h/x.csv", 1);
-    ok(sources_get(sources, &ds, on_ready, NULL) != NULL && n_ready == 3,
+    ok(ask(&ds) != NULL && n_ready == 3,
        "what cannot be started is told later");
     gate_refuses = false;
     until_ready(4);
@@ -284,30 +301,74 @@ test_refused(void)
 }
 
 static void
+fail(int i, enum err_code code)
+{
+    struct err err;
+    err_set(&err, code, "no");
+    close(fetches[i].fd);
+    fetches[i].done(fetches[i].arg, NULL, &err);
+}
+
+static void
 test_giving_up(void)
 {
     reset();
     struct dataset ds = set("d", "http://h/x.csv", 1), again = set("d", "http://h/x.csv", 2);
-    struct sources_wait *a = sources_get(sources, &ds, on_ready, NULL);
-    struct sources_wait *b = sources_get(sources, &ds, on_ready, NULL);
-    struct sources_wait *c = sources_get(sources, &again, on_ready, NULL);
+    struct sources_wait *a = ask(&ds), *b = ask(&ds);
+    ask(&again);
     is_int(n_fetches, 2, "another registration is another fetch");
     sources_unwait(a);
-    is_int(n_cancelled, 0, "one who goes changes nothing");
     sources_unwait(b);
-    is_int(n_cancelled, 1, "the last one does");
-    sources_unwait(c);
-    is_int(n_cancelled, 2, "of each fetch");
+    is_int(n_cancelled, 0, "it goes on when nobody waits");
+    a = ask(&ds);
+    is_int(n_fetches, 2, "who comes then waits for the same");
+    sources_unwait(a);
+    gone(gone_arg, &ds);
+    is_int(n_cancelled, 1, "it is given up when its registration ends");
+    is_int(n_ready, 0, "and only that");
+    gone(gone_arg, &again);
+    is_int(n_cancelled, 2, "so is one that somebody waits for");
+    ok(n_ready == 1 && last.code == ERR_CONFLICT, "who is told: %s", last.text);
     is_int(count_files(), 0, "no file is left");
-    a = sources_get(sources, &ds, on_ready, NULL);
+    gone(gone_arg, &again); /* nothing is fetched for it */
+    a = ask(&ds);
     fetched(2, NULL);
-    sources_unwait(a); /* it is being kept already */
+    sources_unwait(a);
+    gone(gone_arg, &ds); /* the catalogue is about to have it, and refuses it itself */
     worker_drain(store_thread);
     for (int i = 0; i < 10000 && kept[0] == '\0'; i++)
         ev_run(loop, EVRUN_ONCE);
     is_str(kept, "d aaaa.csv 7", "what is there is kept, wanted or not");
-    is_int(n_ready, 0, "and nobody is told");
+    is_int(n_ready, 1, "and nobody is told");
     worker_drain(store_thread);
+}
+
+static void
+test_patience(void)
+{
+    reset();
+    struct dataset ds = set("d", "http://h/x.csv", 7);
+    ok(sources_get(sources, &ds, 1, on_ready, NULL) != NULL, "somebody does not wait for long");
+    if (write(fetches[0].fd, "abc", 3) < 0)
+        n_failed += 100;
+    until_ready(1);
+    is_int(last.code, ERR_NOT_READY, "and is told that it is not there yet");
+    is_str(last.text, "http://h/x.csv: is being fetched, 3 bytes so far: ask again", "and how far");
+    is_int(n_cancelled, 0, "the fetch goes on");
+    fail(0, ERR_REMOTE);
+    is_int(n_ready, 1, "nobody hears that it fails");
+    is_int(count_files(), 0, "no file is left");
+    ok(ask(&ds) == NULL && n_ready == 2 && last.code == ERR_REMOTE, "but who asks next");
+    ok(ask(&ds) != NULL, "after that it is fetched again");
+    is_int(n_fetches, 2, "by another fetch");
+    fetched(1, NULL);
+    until_ready(3);
+    is_int(last.code, ERR_NONE, "which may go well");
+    sources_unwait(ask(&ds));
+    fail(2, ERR_TIMEOUT);
+    gone(gone_arg, &ds);
+    ok(ask(&ds) != NULL, "what is not registered any more has no failure");
+    gone(gone_arg, &ds);
 }
 
 static void
@@ -316,20 +377,21 @@ test_many(void)
     reset();
     struct sources_wait *w[12];
     for (int i = 0; i < 12; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "d%d", i);
         struct dataset ds = set(id, "http://h/x.csv", 1);
-        w[i] = sources_get(sources, &ds, on_ready, NULL);
+        ds.owner = i < 6 ? 0 : i < 10 ? 1 : 2;
+        w[i] = ask(&ds);
     }
-    is_int(n_fetches, 8, "eight at once");
-    sources_unwait(w[9]); /* it has not begun */
-    is_int(n_cancelled, 0, "one that waits for its turn goes quietly");
-    sources_unwait(w[0]);
+    is_int(n_fetches, 8, "eight at once, four for each owner: the third must wait");
+    sources_unwait(w[11]);
+    struct dataset late = set("d10", "http://h/x.csv", 1), first = set("d0", "http://h/x.csv", 1);
+    ok(sources_get(sources, &late, 1, on_ready, NULL) != NULL, "somebody waits for a turn");
+    until_ready(1);
+    is_str(last.text, "http://h/x.csv: waits for its turn to be fetched: ask again", "in vain");
+    gone(gone_arg, &first);
     is_int(n_fetches, 9, "another takes the place of one that is given up");
-    struct err err;
-    err_set(&err, ERR_REMOTE, "no");
-    close(fetches[1].fd);
-    fetches[1].done(fetches[1].arg, NULL, &err);
+    fail(1, ERR_REMOTE);
     is_int(n_fetches, 10, "and of one that failed");
     is_int(last.code, ERR_REMOTE, "whose caller is told");
 }
@@ -340,12 +402,12 @@ test_plugin_and_stop(void)
     int before = n_ready;
     struct dataset ds = set("p", "test://x", 1);
     ds.provider_id = (char *)"test";
-    sources_get(sources, &ds, on_ready, NULL);
+    ask(&ds);
     ok(pull_done == NULL, "a plugin waits for its turn, too");
     sources_stop(sources);
     is_int(n_ready - before, 10, "who waits at the end is told");
     is_int(last.code, ERR_SHUTDOWN, "that evald stops");
-    ok(sources_get(sources, &ds, on_ready, NULL) == NULL && last.code == ERR_SHUTDOWN,
+    ok(ask(&ds) == NULL && last.code == ERR_SHUTDOWN,
        "and so is who comes then");
     is_int(count_files(), 0, "no file is left");
     sources_free(sources);
@@ -358,14 +420,14 @@ test_plugin(const struct runner_context *cx)
     sources = sources_new(cx, NULL, NULL);
     struct dataset ds = set("p", "test://x.csv", 3);
     ds.provider_id = (char *)"test";
-    sources_get(sources, &ds, on_ready, NULL);
+    ask(&ds);
     struct gate_fetched how = { .size = 9 };
     memset(how.sha256, 'b', 64);
     pull_done(pull_arg, &how, NULL);
     until_ready(1);
     is_str(kept, "p bbbb.jsonl 9", "what a plugin gives is JSONL, whatever the uri's end");
     err_set(&keeping, ERR_CONFLICT, "gone");
-    sources_get(sources, &ds, on_ready, NULL);
+    ask(&ds);
     pull_done(pull_arg, &how, NULL);
     until_ready(2);
     is_int(last.code, ERR_CONFLICT, "that it could not be kept is told");
@@ -388,6 +450,7 @@ main(void)
     test_types();
     test_refused();
     test_giving_up();
+    test_patience();
     test_many();
     test_plugin_and_stop();
     test_plugin(&cx);

@@ -110,6 +110,14 @@ utf8(void)
 }
 
 static void
+digits(void)
+{
+    char hex[9] = "";
+    hex_encode(hex, "\0\x7f\x80\xff", 4);
+    is_str(hex, "007f80ff", "bytes as digits");
+}
+
+static void
 errors(void)
 {
     struct err err = { 0 };
@@ -158,7 +166,8 @@ errors(void)
         { ERR_INTERNAL, 500, 1, "internal" }, { ERR_PLUGIN, 500, 1, "plugin" },
         { ERR_NOTSUP, 501, 1, "not_supported" }, { ERR_REMOTE, 502, 1, "remote" },
         { ERR_SHUTDOWN, 503, 1, "shutdown" }, { ERR_TIMEOUT, 504, 1, "timeout" },
-        { ERR_NOSPACE, 507, 1, "no_space" },  { (enum err_code)99, 500, 1, "internal" },
+        { ERR_NOSPACE, 507, 1, "no_space" },  { ERR_NOT_READY, 503, 1, "not_ready" },
+        { (enum err_code)99, 500, 1, "internal" },
     };
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         ok(err_http_status(codes[i].code) == codes[i].http
@@ -180,6 +189,7 @@ main(void)
     slices();
     growing();
     utf8();
+    digits();
     errors();
     return tap_done();
 }

@@ -1,7 +1,6 @@
 /* URLs of data sets: what evald lets through, and what it makes of them. */
 #include "config.h"
 
-#include <stdlib.h>
 
 #include "common/mem.h"
 #include "daemon/url.h"

@@ -3,7 +3,6 @@
  * published clients send. */
 #include "config.h"
 
-#include <stdlib.h>
 
 #include "common/mem.h"
 #include "daemon/types.h"
