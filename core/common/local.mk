@@ -8,9 +8,12 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/jtext.c %D%/jtext.h %D%/jnumber.c \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
+	%D%/paired.c %D%/paired.h \
+	%D%/quantile.c %D%/quantile.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/csv.c %D%/csv.h \
 	%D%/schema.c %D%/schema.h \
+	%D%/score.c %D%/score.h \
 	%D%/text.c %D%/text.h \
 	%D%/unprintable.h
 %C%_libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS)

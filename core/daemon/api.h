@@ -63,6 +63,8 @@ api_handler api_job_rows;
 /* api_jobs.c */
 api_handler api_job_status, api_job_cancel, api_job_result, api_job_detail, api_list_jobs,
     api_list_benchmark_jobs;
+/* api_compare.c */
+api_handler api_compare;
 /* api_control.c */
 api_handler api_job_pause, api_job_resume, api_job_retry, api_job_rescore;
 
@@ -101,7 +103,9 @@ const struct benchmark *api_routed_benchmark(struct request *rq);
 /* The job of params[1], which must be of the benchmark of params[0] and seen by the caller;
  * NULL after the request was failed. */
 const struct job_info *api_named_job(struct request *rq);
-/* The same for who is going to change it. */
+/* The job of that id, of whatever benchmark, likewise. */
+const struct job_info *api_seen_job(struct request *rq, const char *id);
+/* api_named_job() for who is going to change it. */
 const struct job_info *api_own_job(struct request *rq);
 /* "openai" of "model::openai"; the whole id when there is no "::". */
 const char *api_plugin_name(const char *plugin_id);

@@ -2,6 +2,7 @@ API_SOURCES = \
 	%D%/access.c %D%/access.h \
 	%D%/api.c %D%/api.h \
 	%D%/api_benchmarks.c \
+	%D%/api_compare.c \
 	%D%/api_control.c \
 	%D%/api_datasets.c \
 	%D%/api_eval.c \

@@ -12,13 +12,9 @@
 #define LIST_LOOKS 2000 /* jobs looked at, and */
 #define LIST_BYTES (64u << 10) /* written, between other requests */
 
-const struct job_info *
-api_named_job(struct request *rq)
+static const struct job_info *
+job_seen(struct request *rq, const char *text)
 {
-    const struct benchmark *b = api_routed_benchmark(rq);
-    if (b == NULL)
-        return NULL;
-    const char *text = rq->params[1];
     int64_t id = -1;
     char same[24];
     if (text[0] >= '0' && text[0] <= '9')
@@ -27,10 +23,33 @@ api_named_job(struct request *rq)
     const struct job_info *job = NULL;
     if (strcmp(same, text) == 0) /* ids have one spelling */
         job = sched_job(rq->api->sched, id);
-    if (job != NULL && strcmp(job->benchmark, b->id) == 0 && access_sees(rq, job->owner))
-        return job;
+    return job != NULL && access_sees(rq, job->owner) ? job : NULL;
+}
+
+static const struct job_info *
+not_found(struct request *rq, const char *text)
+{
     api_fail(rq, ERR_INVALID, "Job %.200s not found", text);
     return NULL;
+}
+
+const struct job_info *
+api_seen_job(struct request *rq, const char *id)
+{
+    const struct job_info *job = job_seen(rq, id);
+    return job != NULL ? job : not_found(rq, id);
+}
+
+const struct job_info *
+api_named_job(struct request *rq)
+{
+    const struct benchmark *b = api_routed_benchmark(rq);
+    if (b == NULL)
+        return NULL;
+    const struct job_info *job = job_seen(rq, rq->params[1]);
+    if (job != NULL && strcmp(job->benchmark, b->id) == 0)
+        return job;
+    return not_found(rq, rq->params[1]);
 }
 
 const struct job_info *

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "common/paired.h"
 #include "daemon/store.h"
 
 /* ---- the journal ---- */
@@ -130,6 +131,29 @@ struct journal_rows *journal_rows_open(struct store *s, int64_t id,
                                        const struct journal_rows_query *query);
 void journal_rows_next(struct journal_rows *r, journal_chunk_fn *done, void *arg);
 void journal_rows_close(struct journal_rows *r);
+
+/* The scores of two jobs' functions, row by row, journal_pairs.c.  Rows are joined by their id,
+ * equal ids in their order; epochs are reduced first.  A step takes the read thread for 20 ms
+ * at most, and what is held is at most 80 bytes for each row of the baseline. */
+struct journal_scores {
+    int64_t job;
+    int function;
+};
+struct journal_pairing {
+    struct paired paired;
+    int64_t n_only_baseline, n_only_candidate; /* rows */
+    bool categorical; /* some score is no number; it counts as none in paired */
+};
+typedef void journal_paired_fn(void *arg, const struct journal_pairing *result,
+                               const struct err *err);
+struct journal_pairs;
+/* paired: what it says of the metric is copied.  done is called once, with a result that is gone
+ * when it returns, unless it is cancelled before. */
+struct journal_pairs *journal_pair(struct store *s, const struct journal_scores *baseline,
+                                   const struct journal_scores *candidate,
+                                   const struct paired *paired, journal_paired_fn *done,
+                                   void *arg);
+void journal_pair_cancel(struct journal_pairs *p); /* NULL allowed */
 
 /* The events numbered from `from` on, as many as make 64 KiB; more: there are others behind.
  * They are gone when done returns. */

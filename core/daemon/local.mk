@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/journal.c %D%/journal.h %D%/journal_impl.h \
 	%D%/journal_events.c \
 	%D%/journal_edit.c \
+	%D%/journal_pairs.c \
 	%D%/journal_read.c \
 	%D%/journal_rows.c \
 	%D%/leftovers.c \

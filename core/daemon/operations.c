@@ -180,6 +180,35 @@ static const struct type job_rows = {
     FIELDS(MUST("data", &listed_rows), MUST("has_more", &boolean), OR_NULL("next", &count)),
 };
 
+static const struct type mcnemar = {
+    .kind = TYPE_OBJECT, .name = "McNemar",
+    FIELDS(MUST("b", &count), MUST("c", &count), MUST("p", &number), MUST("p_mid", &number)),
+};
+static const struct type verdict = {
+    .kind = TYPE_ENUM,
+    .words = (const char *const[]){ "better", "worse", "no difference found",
+                                    "inconclusive: errors", NULL },
+};
+static const struct type comparison = {
+    .kind = TYPE_OBJECT, .name = "Comparison",
+    FIELDS(MUST("n_paired", &count), MUST("n_only_baseline", &count),
+           MUST("n_only_candidate", &count), MUST("n_unscored", &count),
+           OR_NULL("mean_baseline", &number), OR_NULL("mean_candidate", &number),
+           OR_NULL("difference", &number), OR_NULL("stderr", &number),
+           OR_NULL("ci95", &interval), OR_NULL("z", &number), OR_NULL("p_t", &number),
+           OR_NULL("p_normal", &number), OR_NULL("correlation", &number),
+           OR_NULL("unpaired_stderr", &number), OR_NULL("unpaired_z", &number),
+           OR_NULL("unpaired_p", &number), OR_NULL("mcnemar", &mcnemar),
+           OR_NULL("mde", &number), OR_NULL("bounds", &interval),
+           OR_NULL("verdict", &verdict)),
+};
+static const struct type comparisons = { .kind = TYPE_MAP, .of = &comparison };
+static const struct type compare_response = {
+    .kind = TYPE_OBJECT, .name = "CompareResponse",
+    FIELDS(MUST("baseline", &string), MUST("candidate", &string),
+           MUST("comparisons", &comparisons)),
+};
+
 /* --------------------------------------------------------------------------------- scoring */
 
 static const struct type function_tag = {
@@ -285,7 +314,7 @@ OP(job_rescore, "Score what a job generated again", GIVES(job), .may = MAY_409,
 OP(job_pause, "Start no more rows of a job", GIVES(job), .may = MAY_409);
 OP(job_resume, "Go on with a paused job", GIVES(job), .may = MAY_409);
 OP(list_jobs, "List jobs", GIVES(jobs));
-OP(compare, "Compare two jobs", GIVES(dict), .may = MAY_501);
+OP(compare, "Compare two jobs", GIVES(compare_response), .may = MAY_409 | MAY_501);
 
 OP(score, "Score the rows of the request", GIVES(score_response),
    .heeds = HEEDS_EXTENSIONS);

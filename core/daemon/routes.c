@@ -19,13 +19,6 @@ enum {
     ALPHA = LEVEL_V1ALPHA,
 };
 
-/* A route that is known and does no work yet. */
-static void
-not_yet(struct request *rq)
-{
-    api_fail(rq, ERR_NOTSUP, "%s %s", rq->method, rq->route->path);
-}
-
 #define BENCHMARK "/eval/benchmarks/{benchmark_id}"
 #define JOB       BENCHMARK "/jobs/{job_id}"
 #define FUNCTION  "/scoring-functions/{scoring_fn_id:path}"
@@ -69,8 +62,8 @@ static const struct route table[] = {
       .op = &op_job_resume },
     { "GET", "/eval/jobs", EVAL, V1, api_list_jobs, ACCESS_READ, .query = query_jobs,
       .api = "eval", .op = &op_list_jobs },
-    { "POST", "/eval/compare", ALPHA, 0, not_yet, ACCESS_READ, .api = "eval",
-      .op = &op_compare },
+    { "POST", "/eval/compare", ALPHA, 0, api_compare, ACCESS_READ, .body = &body_compare,
+      .api = "eval", .op = &op_compare },
 
     /* scoring */
     { "POST", "/scoring/score", V1, 0, api_score, ACCESS_RUN, .body = &body_score,

@@ -382,6 +382,16 @@ static const struct type rescore = {
 };
 const struct body_type body_rescore = { .type = &rescore };
 
+static const struct type compare = {
+    .kind = TYPE_OBJECT, .name = "CompareRequest",
+    .fields = (const struct field[]){
+        { "baseline", &name_not_empty, .required = true },
+        { "candidate", &name_not_empty, .required = true },
+        { "scoring_functions", &some_names, .nullable = true },
+        { .name = NULL } },
+};
+const struct body_type body_compare = { .type = &compare };
+
 static const struct type score = {
     .kind = TYPE_OBJECT, .name = "ScoreRequest",
     .fields = (const struct field[]){

@@ -10,6 +10,7 @@ extern const struct type type_benchmark_config, type_scoring_params, type_return
 extern const struct body_type body_run_eval;        /* also a bare BenchmarkConfig */
 extern const struct body_type body_evaluate_rows;   /* input_rows stays text */
 extern const struct body_type body_rescore;         /* may be empty */
+extern const struct body_type body_compare;
 extern const struct body_type body_score;           /* input_rows stays text */
 extern const struct body_type body_score_batch;
 extern const struct body_type body_register_benchmark;

@@ -17,7 +17,6 @@ noinst_LIBRARIES += %D%/librunner.a
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/probe.c %D%/probe.h \
 	%D%/pystr.c %D%/pystr.h \
-	%D%/quantile.c %D%/quantile.h \
 	%D%/replay.c %D%/replay.h \
 	%D%/row.c %D%/row.h \
 	%D%/runner.c %D%/runner.h \

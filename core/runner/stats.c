@@ -6,7 +6,8 @@
 
 #include "common/jtext.h"
 #include "common/mem.h"
-#include "runner/quantile.h"
+#include "common/quantile.h"
+#include "common/score.h"
 #include "runner/stats.h"
 
 /* A compensated sum (Neumaier). */
@@ -166,13 +167,6 @@ row_close(struct stats *s)
         reduced_add(s, sum / (double)r->n_scored, r->cluster);
 }
 
-/* An "error" that is there and not null. */
-static bool
-is_error(struct jval v)
-{
-    return v.kind != J_ABSENT && v.kind != J_NULL;
-}
-
 void
 stats_add(struct stats *s, uint64_t row, uint32_t epoch, struct str score_row_json,
           bool truncated, struct str cluster)
@@ -183,34 +177,19 @@ stats_add(struct stats *s, uint64_t row, uint32_t epoch, struct str score_row_js
         s->now = (struct current){ .open = true, .row = row };
     }
     struct current *r = &s->now;
-    const struct jval absent = { J_ABSENT, { NULL, 0 } };
-    struct jval score = absent, error = absent, metadata = absent, val;
-    struct jiter it = jtext_iter(jtext_whole(score_row_json));
-    struct str key;
-    while (it.object && jtext_next(&it, &key, &val)) {
-        if (jtext_spells(key, STR("score")))
-            score = val;
-        else if (jtext_spells(key, STR("error")))
-            error = val;
-        else if (jtext_spells(key, STR("metadata")))
-            metadata = val;
-    }
-    double x = score.kind == J_NUMBER || score.kind == J_BOOL ? jtext_double(score) : 0;
+    double x;
+    enum score_kind kind = score_read(score_row_json, &x);
     s->n_total++;
     s->n_truncated += truncated;
-    if (is_error(error) || is_error(jtext_member(metadata, STR("error")))) {
-        s->n_errored++;
-        r->n_unscored++;
-        return;
-    }
-    if (score.kind == J_ABSENT || score.kind == J_NULL || isnan(x)) {
-        s->n_abstained++;
+    if (kind == SCORE_ERROR || kind == SCORE_ABSTAINED) {
+        s->n_errored += kind == SCORE_ERROR;
+        s->n_abstained += kind == SCORE_ABSTAINED;
         r->n_unscored++;
         return;
     }
     s->n_scored++;
     r->n_scored++;
-    s->categorical = s->categorical || score.kind > J_NUMBER;
+    s->categorical = s->categorical || kind == SCORE_CATEGORY;
     total_add(&r->sum, x);
     if (s->opts.clustered && cluster.ptr != NULL && r->cluster == 0)
         r->cluster = cluster_find(s, cluster);

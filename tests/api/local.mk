@@ -7,6 +7,7 @@ API_TESTS = \
 	%D%/append.bats \
 	%D%/benchmarks.bats \
 	%D%/clients.bats \
+	%D%/compare.bats \
 	%D%/control.bats \
 	%D%/datasets.bats \
 	%D%/defects.bats \

@@ -50,6 +50,12 @@ tests_unit_stats_t_SOURCES = %D%/test-stats.c
 tests_unit_stats_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_stats_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/paired.t
+TESTS += %D%/paired.t
+tests_unit_paired_t_SOURCES = %D%/test-paired.c
+tests_unit_paired_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_paired_t_LDADD = $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/conf.t
 TESTS += %D%/conf.t
 tests_unit_conf_t_SOURCES = %D%/test-conf.c core/daemon/conf.c core/daemon/conf_access.c core/daemon/url.c

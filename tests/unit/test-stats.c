@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runner/quantile.h"
+#include "common/quantile.h"
 #include "runner/stats.h"
 #include "tap.h"
 #include "unit/data.h"

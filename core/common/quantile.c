@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "runner/quantile.h"
+#include "common/quantile.h"
 
 double
 normal_tail(double z)
