@@ -65,19 +65,25 @@ paired_add(struct paired *p, struct paired_row baseline, struct paired_row candi
         add_scored(p, baseline.mean, candidate.mean);
 }
 
-/* P[X <= k], X of n fair coins; k < n. */
-static double
-coin_tail(uint64_t n, uint64_t k)
-{
-    return beta_inc(0.5, (double)(n - k), (double)k + 1);
-}
+#define COINS_SUMMED 1000 /* 0.5^n is a normal number */
 
-/* P[X = k]. */
+/* P[X = k] and, in *ret_tail, P[X <= k], X of n fair coins; k < n.  Of few coins by their sum,
+ * which is exact as long as the binomials are. */
 static double
-coin_share(uint64_t n, uint64_t k)
+coins(uint64_t n, uint64_t k, double *ret_tail)
 {
+    if (n <= COINS_SUMMED) {
+        double share = ldexp(1, -(int)n);
+        *ret_tail = share;
+        for (uint64_t i = 0; i < k; i++) {
+            share = share * (double)(n - i) / (double)(i + 1);
+            *ret_tail += share;
+        }
+        return share;
+    }
     int sign;
     double all = (double)n, some = (double)k;
+    *ret_tail = beta_inc(0.5, all - some, some + 1);
     return exp(lgamma_r(all + 1, &sign) - lgamma_r(some + 1, &sign)
                - lgamma_r(all - some + 1, &sign) - all * M_LN2);
 }
@@ -87,9 +93,8 @@ paired_mcnemar(uint64_t b, uint64_t c, bool mid)
 {
     if (b == c)
         return 1;
-    uint64_t n = b + c, least = b < c ? b : c;
-    double p = 2 * coin_tail(n, least);
-    return fmin(1, mid ? p - coin_share(n, least) : p);
+    double tail, share = coins(b + c, b < c ? b : c, &tail);
+    return fmin(1, mid ? 2 * tail - share : 2 * tail);
 }
 
 double
@@ -166,8 +171,8 @@ paired_finish(const struct paired *p)
     if (r.unpaired_error > 0)
         r.unpaired_z = r.difference / r.unpaired_error;
     if (p->baseline.m2 > 0 && p->candidate.m2 > 0)
-        r.correlation = fmax(-1, fmin(1, p->products / sqrt(p->baseline.m2)
-                                             / sqrt(p->candidate.m2)));
+        r.correlation =
+            fmax(-1, fmin(1, p->products / sqrt(p->baseline.m2 * p->candidate.m2)));
     r.p_t = p_of(r.difference, r.error, d->n);
     r.p_normal = p_of(r.difference, r.error, 0);
     r.unpaired_p = p_of(r.difference, r.unpaired_error, 0);

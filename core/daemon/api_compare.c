@@ -273,7 +273,7 @@ static int
 refuse_clusters(const struct compare *c, struct err *err)
 {
     for (int i = 0; i < SIDES; i++)
-        if (json_get_str(c->spec[i], "cluster", NULL) != NULL)
+        if (json_get_str(json_get(c->spec[i], "dataset"), "cluster", NULL) != NULL)
             return err_set(err, ERR_NOTSUP,
                            "Job %" PRId64 " has clusters, which cannot be compared yet",
                            c->job[i]);

@@ -107,6 +107,9 @@ log_has_more() {
         as $BOB answers 200 '{"data":[],"has_more":false}' GET "$list"
     done
     as $ALICE says 200 "\"job_id\":\"$JOB\"" GET /v1alpha/eval/jobs
+    both="{\"baseline\":\"$JOB\",\"candidate\":\"$JOB\"}"
+    as $BOB posts 400 "$(not_there "$JOB")" /v1alpha/eval/compare "$both"
+    as $ALICE post_says 200 '"n_paired":1,' /v1alpha/eval/compare "$both"
 }
 
 @test "another user's job is not to be controlled, and is told as one that is not there" {

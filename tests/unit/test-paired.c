@@ -80,6 +80,12 @@ test_mcnemar(void)
         is_number(v, "/expected/p_mid", paired_mcnemar(b, c, true));
     }
     ok(n == 8, "all vectors of McNemar's test");
+    ok(paired_mcnemar(4, 0, false) == 0.125 && paired_mcnemar(0, 4, true) == 0.0625,
+       "exactly, of few pairs");
+    is_near(paired_mcnemar(520, 481, false), 2 * normal_tail(38 / sqrt(1001)), 1e-3, 0,
+            "just above what is summed");
+    is_near(paired_mcnemar(520, 480, false), 2 * normal_tail(39 / sqrt(1000)), 1e-3, 0,
+            "and just below");
     is_near(paired_mcnemar(500000, 500000, false), 1, 0, 0, "also of many");
     is_near(paired_mcnemar(501000, 499000, false), 2 * normal_tail(1999 / 1000.0), 1e-4, 0,
             "which is near the normal's with its correction");
