@@ -86,6 +86,7 @@ ctl_command_fn jobs_list, jobs_status, jobs_detail, jobs_result, jobs_cancel,
     jobs_follow;                                               /* jobs.c */
 ctl_command_fn lists_models, lists_datasets, lists_benchmarks, lists_functions, lists_health,
     lists_version;                                             /* lists.c */
+ctl_command_fn compare_command;                                /* compare.c */
 ctl_command_fn plugin_command;                                 /* plugin.c */
 ctl_command_fn rows_command;                                   /* rows.c */
 ctl_command_fn events_command;                                 /* events.c */

@@ -1,6 +1,7 @@
 bin_PROGRAMS += %D%/evalctl
 %C%_evalctl_SOURCES = \
 	%D%/client.c %D%/client.h \
+	%D%/compare.c \
 	%D%/control.c \
 	%D%/ctl.h \
 	%D%/events.c %D%/events.h \

@@ -68,6 +68,8 @@ static const struct command commands[] = {
       "score the generations of a job anew, as a job of its own",
       "By default with the job's own functions.\n"
       "  --params FILE  a JSON object: function to its parameters" },
+    { "compare", compare_command, 2, ARGS_MAX, 0, "BASELINE CANDIDATE [FUNCTION...]",
+      "compare two jobs row by row", "By default by all functions that both have." },
     { "score-batch", score_batch_command, 2, ARGS_MAX, OPT_PARAMS,
       "[--params FILE] DATASET FUNCTION...", "score the rows of a data set",
       "  --params FILE  a JSON object: function to its parameters" },

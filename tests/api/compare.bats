@@ -169,3 +169,16 @@ has() {
     posts 400 "$(invalid body.candidate 'Field required' missing)" /v1alpha/eval/compare \
         "{\"baseline\":\"0\"}"
 }
+
+@test "evalctl compare prints a line for each function, or the answer as it is" {
+    run_ctl() { "$EVALCTL" --socket "$EVALD_SOCKET" "$@"; }
+    got=$(run_ctl compare "$(job recorded)" "$(job oracle)" | tr -s ' ')
+    has "$got" 'FUNCTION PAIRS BASELINE CANDIDATE DIFFERENCE 95 % P VERDICT' \
+        'basic::equality 8 0.5 1 0.5 0.05313 to 0.9469 0.03315 better' 'basic::subset_of 8 '
+    [ "$(run_ctl --json compare "$(job recorded)" "$(job oracle)" basic::equality)" = \
+        "$(compared recorded oracle ',"scoring_functions":["basic::equality"]')" ]
+    status=0
+    got=$(run_ctl compare 99 "$(job oracle)" 2>&1) || status=$?
+    [ "$status" = 1 ]
+    contains "$got" 'Job 99 not found'
+}
