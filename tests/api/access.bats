@@ -390,6 +390,7 @@ body_of() {
                 "$row" "$(config baseline::oracle)"
             ;;
         'POST '*/rescore) printf '{"scoring_functions":["basic::equality"]}' ;;
+        'POST '*/compare) printf '{"baseline":"%s","candidate":"%s"}' "$DONE" "$DONE" ;;
         'POST '*/score) printf '%s' "$score" ;;
         'POST '*/score-batch)
             printf '{"dataset_id":"d","scoring_functions":{"basic::equality":null}}'
@@ -485,7 +486,7 @@ alices_things() {
     needs_other_users
     alices_things
     walk $READER
-    none_but '^GET |^POST [^ ]*/compare 501 |^[A-Z]+ [^ ]* 403 .*may look at things, but neither run nor change any'
+    none_but '^GET |^POST [^ ]*/compare 200 |^[A-Z]+ [^ ]* 403 .*may look at things, but neither run nor change any'
     all_is_as_before
 }
 
@@ -497,6 +498,7 @@ alices_things() {
     grep '^[A-Z]* [^ ]*{job_id}' "$EVALD_DIR/walk" >"$EVALD_DIR/jobs"
     [ "$(wc -l <"$EVALD_DIR/jobs")" -ge 36 ]
     ! grep -Ev " 400 .*Invalid value: Job ($DONE|$OPEN) not found\"" "$EVALD_DIR/jobs" >&2 || false
+    ! grep '/compare ' "$EVALD_DIR/walk" | grep -v " 400 .*Job $DONE not found\"" >&2 || false
     # all that changes: refused; but what makes things of one's own, and gives no job but one's own
     grep -Ev '^GET |^[A-Z]+ [^ ]*[{]job_id' "$EVALD_DIR/walk" | grep -Ev ' (400|403|501) ' |
         grep -Ev '^POST [^ ]*/(score|score-batch|evaluations) 200 ' >"$EVALD_DIR/done"
