@@ -205,3 +205,9 @@ TESTS += %D%/sources.t
 tests_unit_sources_t_SOURCES = %D%/test-sources.c core/daemon/sources.c core/daemon/url.c core/daemon/worker.c
 tests_unit_sources_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_sources_t_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(EV_LIBS) -lm
+
+check_PROGRAMS += %D%/pytext.t
+TESTS += %D%/pytext.t
+tests_unit_pytext_t_SOURCES = %D%/test-pytext.c
+tests_unit_pytext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_pytext_t_LDADD = plugins/lib/libpy.la $(UNISTRING_LIBS)

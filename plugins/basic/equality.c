@@ -1,0 +1,237 @@
+/* equality.c - basic::equality and basic::subset_of: Python's == and in on JSON values.
+ *
+ * Numbers and booleans compare by value (1 == 1.0 == true), integers exactly whatever their
+ * size; strings code point by code point, without normalisation; objects whatever the order
+ * of their members, the last of duplicate keys counting; null equals null alone, NaN nothing.
+ * See evald-basic(7). */
+#define _GNU_SOURCE /* memmem */
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "basic.h"
+#include "kind.h"
+
+/* Deeper values than the host lets through; the guard is for the stack's sake. */
+#define DEPTH_MAX 1000
+
+static bool same(struct evald_call *c, const struct evald_value *a,
+                 const struct evald_value *b, int depth);
+
+static bool
+same_text(struct evald_str a, struct evald_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static bool
+is_integer(const struct evald_value *v)
+{
+    return v->kind == EVALD_NUMBER && (v->flags & EVALD_INTEGER) != 0;
+}
+
+/* JSON writes integers in one way only, save for zero. */
+static struct evald_str
+digits(struct evald_str s)
+{
+    return same_text(s, evald_s("-0")) ? evald_s("0") : s;
+}
+
+/* The integer i, any number of digits, against a double: printf writes out every digit of
+ * an integral double, so the comparison is exact. */
+static bool
+same_integer_double(const struct evald_value *i, double d)
+{
+    if (i->num != d) /* rounding is monotonic: the nearest double differs, so i does */
+        return false;
+    if (i->str.len <= 15)
+        return true;
+    char all[400]; /* DBL_MAX has 309 digits */
+    int n = snprintf(all, sizeof all, "%.0f", d);
+    return n > 0 && (size_t)n < sizeof all
+           && same_text(i->str, (struct evald_str){ all, (size_t)n });
+}
+
+static bool
+same_number(const struct evald_value *a, const struct evald_value *b)
+{
+    if (is_integer(a) && is_integer(b))
+        return same_text(digits(a->str), digits(b->str));
+    if (is_integer(a))
+        return same_integer_double(a, b->num);
+    if (is_integer(b))
+        return same_integer_double(b, a->num);
+    return a->num == b->num;
+}
+
+struct member {
+    struct evald_str key; /* empty in an array */
+    size_t place;
+    struct evald_value value;
+};
+
+/* All members of an object, or elements of an array, in their order.  A walk is finished
+ * before anything inside is looked at, so the host keeps its parse of one text at a time. */
+static size_t
+members(struct evald_call *c, struct evald_str container, struct member **ret)
+{
+    struct evald_str key;
+    struct evald_value value;
+    struct member *all = NULL;
+    size_t n = 0, room = 0;
+    for (size_t at = 0; evald_each(c, container, &at, &key, &value) > 0; n++) {
+        if (n == room) {
+            room = 2 * room + 8;
+            struct member *more = evald_alloc(c, room * sizeof *more);
+            if (n > 0)
+                memcpy(more, all, n * sizeof *more);
+            all = more;
+        }
+        all[n] = (struct member){ key, n, value };
+    }
+    *ret = all;
+    return n;
+}
+
+static int
+by_key_and_place(const void *pa, const void *pb)
+{
+    const struct member *a = pa, *b = pb;
+    size_t n = a->key.len < b->key.len ? a->key.len : b->key.len;
+    int order = n > 0 ? memcmp(a->key.ptr, b->key.ptr, n) : 0;
+    if (order == 0)
+        order = (a->key.len > b->key.len) - (a->key.len < b->key.len);
+    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
+}
+
+/* Sorts members by key and keeps the last of duplicates. */
+static size_t
+as_object(struct member *all, size_t n)
+{
+    size_t kept = 0;
+    if (n > 1)
+        qsort(all, n, sizeof *all, by_key_and_place);
+    for (size_t i = 0; i < n; i++)
+        if (i + 1 == n || !same_text(all[i].key, all[i + 1].key))
+            all[kept++] = all[i];
+    return kept;
+}
+
+static bool
+same_container(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
+               int depth)
+{
+    struct member *ma, *mb;
+    size_t na = members(c, a->str, &ma), nb = members(c, b->str, &mb);
+    if (a->kind == EVALD_OBJECT) {
+        na = as_object(ma, na);
+        nb = as_object(mb, nb);
+    }
+    if (na != nb)
+        return false;
+    for (size_t i = 0; i < na; i++)
+        if (!same_text(ma[i].key, mb[i].key))
+            return false;
+    for (size_t i = 0; i < na; i++)
+        if (!same(c, &ma[i].value, &mb[i].value, depth))
+            return false;
+    return true;
+}
+
+static bool
+same(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
+     int depth)
+{
+    bool numeric_a = a->kind == EVALD_NUMBER || a->kind == EVALD_BOOL;
+    bool numeric_b = b->kind == EVALD_NUMBER || b->kind == EVALD_BOOL;
+    if (numeric_a && numeric_b)
+        return same_number(a, b);
+    if (a->kind != b->kind || depth > DEPTH_MAX)
+        return false;
+    switch (a->kind) {
+    case EVALD_STRING:
+        return same_text(a->str, b->str);
+    case EVALD_ARRAY:
+    case EVALD_OBJECT:
+        /* The same bytes are the same value, unless there is a NaN among them. */
+        if (same_text(a->str, b->str) && memmem(a->str.ptr, a->str.len, "NaN", 3) == NULL)
+            return true;
+        return same_container(c, a, b, depth + 1);
+    default:
+        return a->kind == EVALD_NULL;
+    }
+}
+
+enum { GENERATED, EXPECTED };
+static const char *const columns[] = { "generated_answer", "expected_answer", NULL };
+
+static int32_t
+equality_score(struct evald_call *c, void *self, const struct evald_row *row)
+{
+    (void)self;
+    return evald_score(c, same(c, &row->cols[EXPECTED], &row->cols[GENERATED], 0));
+}
+
+static int32_t
+subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
+{
+    (void)self;
+    const struct evald_value *x = &row->cols[EXPECTED], *y = &row->cols[GENERATED];
+    struct member *all;
+    size_t n;
+
+    switch (y->kind) {
+    case EVALD_STRING:
+        if (x->kind != EVALD_STRING)
+            return evald_fail(c, EVALD_E_ROW,
+                              "column 'expected_answer' is %s; only a string can be part of"
+                              " the string in 'generated_answer'", kind_name(x));
+        return evald_score(c, x->str.len == 0 || memmem(y->str.ptr, y->str.len, x->str.ptr,
+                                                        x->str.len) != NULL);
+    case EVALD_ARRAY:
+        n = members(c, y->str, &all);
+        for (size_t i = 0; i < n; i++)
+            if (same(c, x, &all[i].value, 1))
+                return evald_score(c, 1);
+        return evald_score(c, 0);
+    case EVALD_OBJECT:
+        if (x->kind == EVALD_ARRAY || x->kind == EVALD_OBJECT)
+            return evald_fail(c, EVALD_E_ROW,
+                              "column 'expected_answer' is %s, which cannot be a key of the"
+                              " object in 'generated_answer'", kind_name(x));
+        n = members(c, y->str, &all);
+        for (size_t i = 0; i < n; i++)
+            if (x->kind == EVALD_STRING && same_text(x->str, all[i].key))
+                return evald_score(c, 1);
+        return evald_score(c, 0);
+    default:
+        return evald_fail(c, EVALD_E_ROW,
+                          "column 'generated_answer' is %s, which contains nothing", kind_name(y));
+    }
+}
+
+const struct evald_plugin basic_equality = {
+    EVALD_HEAD(EVALD_SCORER),
+    .threads = EVALD_PARALLEL,
+    .id = "basic::equality",
+    .version = "1",
+    .summary = "1.0 when the generated answer equals the expected one as a JSON value",
+    .params_schema = BASIC_SCHEMA,
+    .params_default = BASIC_DEFAULTS,
+    .return_type = "{\"type\":\"number\"}",
+    .metrics = BASIC_METRICS,
+    .columns = columns,
+    .score = equality_score,
+};
+const struct evald_plugin basic_subset_of = {
+    EVALD_HEAD(EVALD_SCORER),
+    .threads = EVALD_PARALLEL,
+    .id = "basic::subset_of",
+    .version = "1",
+    .summary = "1.0 when the expected answer occurs in the generated one",
+    .params_schema = BASIC_SCHEMA,
+    .params_default = BASIC_DEFAULTS,
+    .return_type = "{\"type\":\"number\"}",
+    .metrics = BASIC_METRICS,
+    .columns = columns,
+    .score = subset_of_score,
+};
