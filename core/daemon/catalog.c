@@ -334,17 +334,11 @@ op_end(void *arg)
     ops_start(c);
 }
 
-static void
-run_nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* op_end from the loop, with what was queued before on disk. */
 static void
 op_end_later(struct op *op)
 {
-    worker_run(store_worker(op->c->store), run_nothing, op_end, op);
+    worker_run(store_worker(op->c->store), NULL, op_end, op);
 }
 
 struct removal {

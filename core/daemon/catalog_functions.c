@@ -103,17 +103,11 @@ change_end(void *arg)
     free(ch);
 }
 
-static void
-run_nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* change_end from the loop, never from within the call that asked. */
 static void
 change_end_later(struct change *ch)
 {
-    worker_run(store_worker(catalog_store(ch->c)), run_nothing, change_end, ch);
+    worker_run(store_worker(catalog_store(ch->c)), NULL, change_end, ch);
 }
 
 static void

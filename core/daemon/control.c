@@ -35,12 +35,6 @@ control_new(struct sched *s, int64_t id, store_done_fn *done, void *arg)
 }
 
 static void
-nothing(void *arg)
-{
-    (void)arg;
-}
-
-static void
 answer(void *arg)
 {
     struct control *c = arg;
@@ -51,7 +45,7 @@ answer(void *arg)
 static void
 answer_later(struct control *c)
 {
-    worker_run(store_reader(c->sched->o.store), nothing, answer, c);
+    worker_run(store_reader(c->sched->o.store), NULL, answer, c);
 }
 
 static void
@@ -342,15 +336,17 @@ retry_found(void *arg, bool found, const struct err *err)
     struct job *j = c->job;
     struct err mine;
     bool nameless = false;
+    bool holds = json_get_str(json_get(j->spec, "dataset"), "uri", NULL) != NULL;
     if (err == NULL && (found || j->info.state != JOB_COMPLETED)
-        && job_find_data(j, &nameless, c->rows_file, &mine) < 0)
+        && ((holds && sched_may_hold(c->sched, &mine) < 0)
+            || job_find_data(j, &nameless, c->rows_file, &mine) < 0))
         err = &mine;
     if (err != NULL || (!found && j->info.state == JOB_COMPLETED))
         retry_over(c, err);
     else if (j->data.unread != UNREAD_NOT)
         worker_run(store_reader(c->sched->o.store), retry_convert, retry_converted, c);
     else
-        worker_run(store_worker(c->sched->o.store), nameless ? retry_keep : nothing, retry_kept,
+        worker_run(store_worker(c->sched->o.store), nameless ? retry_keep : NULL, retry_kept,
                    c);
 }
 

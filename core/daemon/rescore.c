@@ -20,12 +20,6 @@ struct rescore {
 };
 
 static void
-nothing(void *arg)
-{
-    (void)arg;
-}
-
-static void
 tell_refused(void *arg)
 {
     struct rescore *r = arg;
@@ -37,7 +31,7 @@ tell_refused(void *arg)
 static void
 refuse(struct rescore *r)
 {
-    worker_run(store_reader(r->sched->o.store), nothing, tell_refused, r);
+    worker_run(store_reader(r->sched->o.store), NULL, tell_refused, r);
 }
 
 /* From here on it is a submission like others, whose journal does not begin empty. */

@@ -206,6 +206,15 @@ submit_failed(struct submission *sub, const struct err *err)
     sched_check_stopped(s);
 }
 
+int
+sched_may_hold(const struct sched *s, struct err *err)
+{
+    if (s->held < s->max_held)
+        return 0;
+    return err_set(err, ERR_BUSY, "%d jobs wait for their turn, each with its data set open:"
+                                  " no more can", s->held);
+}
+
 /* A job that waits for its turn holds its data, so that they are those of its submission,
  * and nothing else: thousands may wait.  A copy of its own is found again by its name. */
 void
@@ -340,12 +349,6 @@ refused(void *arg)
     submit_failed(sub, &sub->err);
 }
 
-static void
-nothing(void *arg)
-{
-    (void)arg;
-}
-
 struct submission *
 submission_new(struct sched *s, const char *benchmark, uid_t owner, json_object *spec,
                struct dataset_snapshot *snapshot, const struct job_origin *origin,
@@ -368,7 +371,7 @@ submission_new(struct sched *s, const char *benchmark, uid_t owner, json_object 
 void
 submission_refuse(struct submission *sub)
 {
-    worker_run(store_worker(sub->job->sched->o.store), nothing, refused, sub);
+    worker_run(store_worker(sub->job->sched->o.store), NULL, refused, sub);
 }
 
 void
@@ -381,10 +384,8 @@ submission_start(struct submission *sub, const struct dataset *ds)
     bool nameless = ds->uri == NULL || unread || j->data.own_file != NULL
                     || fstat(j->data.fd, &st) < 0 || st.st_nlink == 0;
     int rc;
-    if (ds->uri != NULL && s->held >= s->max_held)
-        rc = err_set(&sub->err, ERR_BUSY, "%d jobs wait for their turn, each with its data set "
-                     "open: no more can", s->held);
-    else
+    rc = ds->uri != NULL ? sched_may_hold(s, &sub->err) : 0;
+    if (rc == 0)
         rc = quota_admit(s, j->user, nameless && ds->uri != NULL ? j->data.size : 0, &sub->err);
     if (rc < 0) {
         submission_refuse(sub);
@@ -401,7 +402,7 @@ submission_start(struct submission *sub, const struct dataset *ds)
     if (unread)
         worker_run(store_reader(s->o.store), convert_run, submit_converted, sub);
     else
-        worker_run(store_worker(s->o.store), nameless ? keep_run : nothing, submit_kept, sub);
+        worker_run(store_worker(s->o.store), nameless ? keep_run : NULL, submit_kept, sub);
 }
 
 void

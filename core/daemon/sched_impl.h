@@ -123,6 +123,8 @@ struct job *sched_find(const struct sched *s, int64_t id); /* NULL: no such job 
 void sched_kick(struct sched *s);
 /* Gives back what a job that waits for its turn does not need. */
 void sched_slim_down(struct job *j);
+/* ERR_BUSY where so many wait with their data open that no more descriptors may go there. */
+int sched_may_hold(const struct sched *s, struct err *err);
 /* A job that had its turn waits for another one. */
 void sched_requeue(struct job *j);
 

@@ -285,12 +285,6 @@ start(struct fetch *f, struct err *err)
     return f->from_plugin != NULL ? 0 : -1;
 }
 
-static void
-run_nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* Nobody's slow servers keep all others waiting. */
 static bool
 has_turn(const struct fetch *f)
@@ -312,7 +306,7 @@ kick(struct sources *s)
         s->running++;
         if (start(f, &f->err) < 0) {
             f->state = KEEPS;
-            worker_run(s->worker, run_nothing, end_sync, f);
+            worker_run(s->worker, NULL, end_sync, f);
         }
     }
 }

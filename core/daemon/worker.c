@@ -69,7 +69,8 @@ worker_main(void *arg)
         }
         w->busy = true;
         pthread_mutex_unlock(&w->lock);
-        it->run(it->arg);
+        if (it->run != NULL)
+            it->run(it->arg);
         pthread_mutex_lock(&w->lock);
         queue_put(&w->finished, it);
         ev_async_send(w->loop, &w->woken);

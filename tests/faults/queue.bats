@@ -45,3 +45,14 @@ submit_many() {
     submit b baseline::recorded
     submit b baseline::recorded
 }
+
+@test "a retry waits within the same limit" {
+    put_uri d "file://$BATS_TEST_TMPDIR/d.jsonl"
+    put_benchmark b d test::slow
+    submit_many 34 >"$BATS_TEST_TMPDIR/got"
+    answers 204 "" DELETE /v1alpha/eval/benchmarks/b/jobs/5
+    submit b baseline::recorded
+    says 429 "32 jobs wait for their turn" POST /v1alpha/eval/benchmarks/b/jobs/5/retry
+    answers 204 "" DELETE /v1alpha/eval/benchmarks/b/jobs/6
+    says 200 '{"job_id":"5","status":"scheduled"}' POST /v1alpha/eval/benchmarks/b/jobs/5/retry
+}
