@@ -5,6 +5,13 @@ FUZZ_ENGINE = -fsanitize=fuzzer
 FUZZ_REPLAY = %D%/replay.c %D%/fuzz.h
 EXTRA_DIST += %D%/run %D%/corpus
 
+# Every target in turn, for longer than a check may take.
+SOAK_SECONDS = 600
+SOAK = json http validate csv jsonl url pyre scorers
+.PHONY: soak
+soak:
+	for name in $(SOAK); do $(top_srcdir)/tests/fuzz/run $$name $(SOAK_SECONDS) || exit 1; done
+
 check_PROGRAMS += %D%/pyre.t
 EXTRA_PROGRAMS += %D%/pyre-fuzz
 TESTS += %D%/pyre.t
@@ -81,3 +88,16 @@ tests_fuzz_url_fuzz_SOURCES = %D%/url.c core/daemon/url.c
 tests_fuzz_url_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) $(CURL_CFLAGS)
 tests_fuzz_url_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_url_fuzz_LDADD = $(COMMON_LIB) $(CURL_LIBS) -lm
+
+# Plugins are loaded from plugins/.libs: run at the top of the build tree.
+check_PROGRAMS += %D%/scorers.t
+EXTRA_PROGRAMS += %D%/scorers-fuzz
+TESTS += %D%/scorers.t
+tests_fuzz_scorers_t_SOURCES = %D%/scorers.c $(FUZZ_REPLAY)
+tests_fuzz_scorers_t_CPPFLAGS = $(CPPFLAGS_FUZZ) $(JSON_C_CFLAGS)
+tests_fuzz_scorers_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) $(JSON_C_LIBS) $(DL_LIBS) -lm
+tests_fuzz_scorers_fuzz_SOURCES = %D%/scorers.c
+tests_fuzz_scorers_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) $(JSON_C_CFLAGS)
+tests_fuzz_scorers_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_scorers_fuzz_LDADD = $(RUNNER_LIB) $(COMMON_LIB) $(JSON_C_LIBS) $(DL_LIBS) -lm
+EXTRA_tests_fuzz_scorers_fuzz_DEPENDENCIES = $(plugin_LTLIBRARIES)
