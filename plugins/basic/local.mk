@@ -1,5 +1,5 @@
 plugin_LTLIBRARIES += plugins/basic.la
-plugins_basic_la_SOURCES = %D%/basic.c %D%/basic.h %D%/equality.c
+plugins_basic_la_SOURCES = %D%/basic.c %D%/basic.h %D%/equality.c %D%/docvqa.c
 plugins_basic_la_CPPFLAGS = $(CPPFLAGS_PLUGIN) -I$(top_srcdir)/plugins/lib
 plugins_basic_la_CFLAGS = $(CFLAGS_PLUGIN)
 plugins_basic_la_LDFLAGS = $(LDFLAGS_PLUGIN)
