@@ -38,7 +38,7 @@ graded() {
     says 200 '"metadata":{},"return_type":{"type":"number"},"params":{"type":"llm_as_judge","judge_model":"meta-llama/Llama-3.1-405B-Instruct","prompt_template":"' \
         GET $at/llm-as-judge::base
     says 200 '","judge_score_regexes":[],"aggregation_functions":[]}}' GET $at/llm-as-judge::base
-    says 200 '{"data":[{"identifier":"basic::equality",' GET $at
+    says 200 '{"data":[{"identifier":"basic::docvqa",' GET $at
 }
 
 @test "Q4: a judge is registered with null, shown, listed, and used by its id" {

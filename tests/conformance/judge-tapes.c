@@ -105,6 +105,7 @@ put_case(struct text *t, struct jval one, enum rule rule, bool error)
     bool asks = jtext_member(one, STR("expect_prompt")).kind != J_NULL;
     text_puts(t, "{\"name\":");
     text_put_str(t, jtext_member(one, STR("id")).raw);
+    put_member(t, "plugin", jtext_member(one, STR("scorer")));
     put_member(t, "row", row);
     if (rule != OWN_PROMPTS)
         put_member(t, "params", jtext_member(one, STR("params")));
