@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/paired.c %D%/paired.h \
+	%D%/pyrepr.h \
 	%D%/quantile.c %D%/quantile.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/csv.c %D%/csv.h \

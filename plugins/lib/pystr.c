@@ -2,7 +2,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "common/unprintable.h"
+#include "common/pyrepr.h"
 #include "pystr.h"
 
 #define UNIQUE_MAX 1000 /* members of an object that are looked at for duplicates */
@@ -68,52 +68,14 @@ put_float(struct evald_call *c, struct evald_buf *b, double d)
 
 /* ---- strings ---- */
 
-static bool
-is_printable(uint32_t c)
-{
-    if (c < 0x7f)
-        return c >= 0x20;
-    size_t low = 0, high = sizeof unprintable / sizeof unprintable[0] / 2, n = high;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (c > unprintable[2 * mid + 1])
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low == n || c < unprintable[2 * low];
-}
-
-/* Decodes one character of valid UTF-8; returns its bytes. */
-static size_t
-next_char(const char *s, uint32_t *ret)
-{
-    unsigned char c = (unsigned char)s[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    *ret = n == 1 ? c : c & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++)
-        *ret = *ret << 6 | ((unsigned char)s[i] & 0x3f);
-    return n;
-}
-
 static void
 put_quoted(struct evald_call *c, struct evald_buf *b, struct evald_str s)
 {
-    bool single = s.len > 0 && memchr(s.ptr, '\'', s.len) != NULL;
-    bool both = single && memchr(s.ptr, '"', s.len) != NULL;
-    const char *quote = single && !both ? "\"" : "'";
+    char quote[2] = { pyrepr_quote(s.ptr, s.len), '\0' }, escape[12];
     evald_put(c, b, evald_s(quote));
     for (size_t i = 0, n; i < s.len; i += n) {
-        uint32_t ch;
-        n = next_char(s.ptr + i, &ch);
-        if (ch == (unsigned char)quote[0] || ch == '\\')
-            evald_putf(c, b, "\\%c", (char)ch);
-        else if (ch == '\n' || ch == '\r' || ch == '\t')
-            evald_put(c, b, evald_s(ch == '\n' ? "\\n" : ch == '\r' ? "\\r" : "\\t"));
-        else if (is_printable(ch))
-            evald_put(c, b, (struct evald_str){ s.ptr + i, n });
-        else
-            evald_putf(c, b, ch < 0x100 ? "\\x%02x" : ch < 0x10000 ? "\\u%04x" : "\\U%08x", ch);
+        pyrepr_escape(s.ptr + i, quote[0], escape, &n);
+        evald_put(c, b, escape[0] != '\0' ? evald_s(escape) : (struct evald_str){ s.ptr + i, n });
     }
     evald_put(c, b, evald_s(quote));
 }
