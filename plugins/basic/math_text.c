@@ -8,68 +8,80 @@
 #include "math_text.h"
 #include "pytext.h"
 
+#define L(literal) { "" literal, sizeof(literal) - 1 }
+
 struct edit {
-    const char *what, *by;
+    struct evald_str what, by; /* what is not empty */
 };
 
+#define GONE(what) { L(what), L("") }
+
 static const struct edit substitutions[] = {
-    { "an ", "" },
-    { "a ", "" },
-    { ".$", "$" },
-    { "\\$", "" },
-    { "\\ ", "" },
-    { " ", "" },
-    { "mbox", "text" },
-    { ",\\text{and}", "," },
-    { "\\text{and}", "," },
-    { "\\text{m}", "\\text{}" },
-    { NULL, NULL },
+    GONE("an "),
+    GONE("a "),
+    { L(".$"), L("$") },
+    GONE("\\$"),
+    GONE("\\ "),
+    GONE(" "),
+    { L("mbox"), L("text") },
+    { L(",\\text{and}"), L(",") },
+    { L("\\text{and}"), L(",") },
+    { L("\\text{m}"), L("\\text{}") },
 };
 
 static const struct edit removals[] = {
-    { "square", "" },       { "ways", "" },       { "integers", "" },  { "dollars", "" },
-    { "mph", "" },          { "inches", "" },     { "ft", "" },        { "hours", "" },
-    { "km", "" },           { "units", "" },      { "\\ldots", "" },   { "sue", "" },
-    { "points", "" },       { "feet", "" },       { "minutes", "" },   { "digits", "" },
-    { "cents", "" },        { "degrees", "" },    { "cm", "" },        { "gm", "" },
-    { "pounds", "" },       { "meters", "" },     { "meals", "" },     { "edges", "" },
-    { "students", "" },     { "childrentickets", "" }, { "multiples", "" },
-    { "\\text{s}", "" },    { "\\text{.}", "" },  { "\\text{\ns}", "" },
-    { "\\text{}^2", "" },   { "\\text{}^3", "" }, { "\\text{\n}", "" }, { "\\text{}", "" },
-    { "\\mathrm{th}", "" }, { "^\\circ", "" },    { "^{\\circ}", "" }, { "\\;", "" },
-    { ",\\!", "" },         { "{,}", "" },        { "\"", "" },        { "\\dots", "" },
-    { NULL, NULL },
+    GONE("square"), GONE("ways"), GONE("integers"), GONE("dollars"), GONE("mph"),
+    GONE("inches"), GONE("ft"), GONE("hours"), GONE("km"), GONE("units"), GONE("\\ldots"),
+    GONE("sue"), GONE("points"), GONE("feet"), GONE("minutes"), GONE("digits"),
+    GONE("cents"), GONE("degrees"), GONE("cm"), GONE("gm"), GONE("pounds"),
+    GONE("meters"), GONE("meals"), GONE("edges"), GONE("students"),
+    GONE("childrentickets"), GONE("multiples"), GONE("\\text{s}"), GONE("\\text{.}"),
+    GONE("\\text{\ns}"), GONE("\\text{}^2"), GONE("\\text{}^3"), GONE("\\text{\n}"),
+    GONE("\\text{}"), GONE("\\mathrm{th}"), GONE("^\\circ"), GONE("^{\\circ}"),
+    GONE("\\;"), GONE(",\\!"), GONE("{,}"), GONE("\""), GONE("\\dots"),
 };
 
 static const struct edit simplifications[] = {
-    { "\n", "" },
-    { "\\!", "" },
-    { "\\\\", "\\" },
-    { "cfrac", "frac" },
-    { "tfrac", "frac" },
-    { "dfrac", "frac" },
-    { "\\left", "" },
-    { "\\le", "" },
-    { "\\right", "" },
-    { "^{\\circ}", "" },
-    { "^\\circ", "" },
-    { "\\$", "" },
-    { "\\%", "" },
-    { "{.", "{0." },
-    { NULL, NULL },
+    GONE("\n"),
+    GONE("\\!"),
+    { L("\\\\"), L("\\") },
+    { L("cfrac"), L("frac") },
+    { L("tfrac"), L("frac") },
+    { L("dfrac"), L("frac") },
+    GONE("\\left"),
+    GONE("\\le"),
+    GONE("\\right"),
+    GONE("^{\\circ}"),
+    GONE("^\\circ"),
+    GONE("\\$"),
+    GONE("\\%"),
+    { L("{."), L("{0.") },
 };
 
-/* In their order, each on what the one before left. */
-static struct evald_str
-apply(struct evald_call *c, struct evald_str s, const struct edit *edits)
+static void
+add_bytes(bool has[256], struct evald_str s)
 {
-    for (; edits->what != NULL; edits++) {
-        struct evald_str what = evald_s(edits->what);
-        if (s.len >= what.len)
-            s = pytext_replace(c, s, what, evald_s(edits->by));
+    for (size_t i = 0; i < s.len; i++)
+        has[(unsigned char)s.ptr[i]] = true;
+}
+
+/* In their order, each on what the one before left.  Most find nothing: where a text never had
+ * their first or last byte they are not looked for. */
+static struct evald_str
+apply(struct evald_call *c, struct evald_str s, const struct edit *edits, size_t n)
+{
+    bool has[256] = { false };
+    add_bytes(has, s);
+    for (const struct edit *e = edits; e < edits + n; e++) {
+        if (!has[(unsigned char)e->what.ptr[0]]
+            || !has[(unsigned char)e->what.ptr[e->what.len - 1]])
+            continue;
+        s = pytext_replace(c, s, e->what, e->by);
+        add_bytes(has, e->by);
     }
     return s;
 }
+#define APPLY(c, s, edits) apply(c, s, edits, sizeof(edits) / sizeof(edits)[0])
 
 static struct evald_str
 part(const char *from, const char *to)
@@ -354,7 +366,7 @@ fix_slash(struct evald_call *c, struct evald_str s)
 static struct evald_str
 simplify(struct evald_call *c, struct evald_str s)
 {
-    s = apply(c, s, simplifications);
+    s = APPLY(c, s, simplifications);
     if (s.len == 0)
         return s;
     if (s.ptr[0] == '.') {
@@ -374,8 +386,8 @@ struct evald_str
 math_normalise(struct evald_call *c, struct evald_str x)
 {
     x = behind_last(x, "=");
-    x = apply(c, x, substitutions);
-    x = apply(c, x, removals);
+    x = APPLY(c, x, substitutions);
+    x = APPLY(c, x, removals);
     x = reduce_to_dollars(c, x);
     x = unwrap(c, x, "\\text{", false);
     x = unwrap(c, x, "\\textbf{", false);

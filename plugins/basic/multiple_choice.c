@@ -37,12 +37,16 @@ is_expected(struct evald_str text, struct pyre_span span, const struct evald_val
            && memcmp(expected->str.ptr, text.ptr + span.at, expected->str.len) == 0;
 }
 
+/* So many regexes are tried before it is worth while to see what the text has. */
+#define TRIES 2
+
 static int32_t
 multiple_choice_score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     struct regexes *r = self;
     const struct evald_value *said = &row->cols[GENERATED];
     struct pyre_span spans[2];
+    uint64_t kinds = UINT64_MAX;
     char why[PYRE_WHY];
     for (size_t i = 0; i < r->n; i++) {
         const struct pyre *re = regexes_get(c, r, i);
@@ -51,6 +55,10 @@ multiple_choice_score(struct evald_call *c, void *self, const struct evald_row *
         if (said->kind != EVALD_STRING)
             return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
                               kind_name(said));
+        if (i == TRIES)
+            kinds = pyre_kinds(said->str);
+        if (!pyre_may_match(re, kinds))
+            continue;
         int found = pyre_search(re, said->str, 0, spans, 2, why);
         if (found < 0)
             return evald_fail(c, EVALD_E_ROW, "parsing_regexes[%zu]: %s", i, why);

@@ -133,6 +133,7 @@ pattern_new(struct evald_str pattern, unsigned flags, char why[PYRE_WHY])
     }
     re->groups = t.groups;
     re->n_groups = t.n_groups;
+    re->need = t.need;
     re->work = t.work;
     re->sparse = program_new(&t, why);
     free(t.text);

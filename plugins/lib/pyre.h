@@ -5,7 +5,8 @@
  * in code points; offsets are bytes.  Differences that are left, all refused: \N{NAME} by an
  * alias or of a CJK ideograph, counts of repeats above 65535, groups nested more than 200
  * deep, repeated groups without width in a look-behind, and patterns that fill more than about
- * 64 KiB.
+ * 64 KiB.  Where a group that may match nothing is repeated up to some bound, the match is the
+ * same, but what it captured last may be the other of its matches at that place.
  *
  * Texts and patterns are valid UTF-8, as the host gives them; it is not checked again.
  *
@@ -52,6 +53,11 @@ uint32_t pyre_groups(const struct pyre *re); /* without group 0 */
  * before from are still seen by ^, \b and look-behind. */
 int pyre_search(const struct pyre *re, struct evald_str text, size_t from,
                 struct pyre_span *spans, uint32_t n_spans, char why[PYRE_WHY]);
+
+/* Where many patterns are tried on one text: which kinds of bytes it has, once, and whether
+ * the pattern may match then.  false: it does not, as pyre_search() would find for more. */
+uint64_t pyre_kinds(struct evald_str text);
+bool pyre_may_match(const struct pyre *re, uint64_t kinds);
 
 /* ---- all matches ---- */
 

@@ -24,6 +24,7 @@ struct pyre {
     unsigned flags;
     struct group *groups; /* from 1 on; NULL: none */
     uint32_t n_groups;
+    uint64_t need;                   /* as in the translation */
     uint32_t work;                   /* of the sparse one */
     struct program *sparse;          /* few callouts, for most texts */
     _Atomic(struct program *) dense; /* many; NULL: not needed yet */

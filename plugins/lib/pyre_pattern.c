@@ -80,21 +80,23 @@ static struct width
 behind(struct width a, struct width b)
 {
     return (struct width){ plus(a.min, b.min), plus(a.max, b.max), times(a.ways, b.ways),
-                           plus(a.len, b.len) };
+                           plus(a.len, b.len), a.need | b.need };
 }
 
 static struct width
 either(struct width a, struct width b)
 {
     return (struct width){ a.min < b.min ? a.min : b.min, a.max > b.max ? a.max : b.max,
-                           plus(a.ways, b.ways), a.len > b.len ? a.len : b.len };
+                           plus(a.ways, b.ways), a.len > b.len ? a.len : b.len,
+                           a.need & b.need };
 }
 
 /* punctuated: callouts stand between the repeats. */
 static struct width
 repeated(struct width w, uint32_t min, uint32_t max, bool punctuated)
 {
-    struct width all = { times(w.min, min), times(w.max, max), w.ways, w.len };
+    struct width all = { times(w.min, min), times(w.max, max), w.ways, w.len,
+                         min > 0 ? w.need : 0 };
     if (punctuated)
         return all;
     all.len = times(w.len, max);
@@ -198,6 +200,7 @@ put_reference(struct reader *r, uint32_t group, struct width *ret)
     reader_put(r, text);
     *ret = r->groups[group].width;
     ret->ways = ret->len = 1;
+    ret->need = 0;
     return true;
 }
 
@@ -612,6 +615,15 @@ read_quantifier(struct reader *r, size_t at, size_t inner, struct width *w, enum
     return true;
 }
 
+/* Without case k, s and i may stand for letters that are not ASCII, and these for them. */
+static uint64_t
+need_of(const struct reader *r, uint32_t c)
+{
+    bool crosses = c < 0x80 ? strchr("kKsSiI", (int)c) != NULL
+                            : c == 0x17f || c == 0x130 || c == 0x131 || c == 0x212a;
+    return (r->flags & FLAG_I) && crosses ? 0 : pyre_kind[c < 0x80 ? c : 0x80];
+}
+
 static bool
 read_item(struct reader *r, bool begin, struct width *ret, enum item *item)
 {
@@ -649,7 +661,9 @@ read_item(struct reader *r, bool begin, struct width *ret, enum item *item)
             *item = ITEM_NONE;
         return true;
     }
-    class_put_literal(r, reader_take_char(r));
+    uint32_t literal = reader_take_char(r);
+    class_put_literal(r, literal);
+    ret->need = need_of(r, literal);
     return true;
 }
 
@@ -739,6 +753,6 @@ pyre_translate(struct evald_str pattern, unsigned flags, bool dense, struct tran
         return false;
     }
     *ret = (struct translation){ r.out, r.len, r.groups, r.n_groups, times(w.ways, w.len),
-                                 r.atomic };
+                                 w.need, r.atomic };
     return true;
 }

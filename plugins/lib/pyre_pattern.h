@@ -16,7 +16,8 @@ struct translation {
     uint32_t n_groups;
     uint32_t work; /* steps that a match may take without a callout from one place on, beside
                       walking through the text once; UINT32_MAX: or more */
-    bool atomic; /* it has (?>...), as written or of a possessive group */
+    uint64_t need; /* kinds of bytes that are in everything that matches */
+    bool atomic;   /* it has (?>...), as written or of a possessive group */
 };
 
 /* For PCRE2_UTF, MULTILINE, DOTALL and ALT_CIRCUMFLEX with LF as newline; groups have their
@@ -31,15 +32,20 @@ struct translation {
 bool pyre_translate(struct evald_str pattern, unsigned flags, bool dense,
                     struct translation *ret, char why[PYRE_WHY]);
 
+/* The kind of a byte, one of 64 bits: a letter has one whatever its case, all bytes that are not
+ * ASCII share one, other characters have one with few others. */
+extern const uint64_t pyre_kind[256];
+
 /* ---- shared by the two ---- */
 
 enum { FLAG_I = PYRE_IGNORECASE, FLAG_M = PYRE_MULTILINE, FLAG_S = PYRE_DOTALL, 
        FLAG_X = 8, FLAG_A = 16, FLAG_U = 32, FLAG_L = 64 };
 
 /* How many code points a piece may match, in how many ways (1 at least), and through how many
- * steps each: both up to a callout. */
+ * steps each: both up to a callout.  need: as in the translation. */
 struct width {
     uint32_t min, max, ways, len;
+    uint64_t need;
 };
 
 struct group {
