@@ -55,6 +55,7 @@ static const struct edit simplifications[] = {
     GONE("^\\circ"),
     GONE("\\$"),
     GONE("\\%"),
+    GONE("\\%"), /* of \\%% too */
     { L("{."), L("{0.") },
 };
 

@@ -194,6 +194,12 @@ tests_unit_pyre_t_SOURCES = %D%/test-pyre.c
 tests_unit_pyre_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_pyre_t_LDADD = $(PLUGIN_LIB)
 
+check_PROGRAMS += %D%/pyre-walk.t
+TESTS += %D%/pyre-walk.t
+tests_unit_pyre_walk_t_SOURCES = %D%/test-pyre-walk.c
+tests_unit_pyre_walk_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_pyre_walk_t_LDADD = $(PLUGIN_LIB)
+
 check_PROGRAMS += %D%/url.t
 TESTS += %D%/url.t
 tests_unit_url_t_SOURCES = %D%/test-url.c core/daemon/url.c
