@@ -1,7 +1,7 @@
 /* multiple_choice_table.h - the default parsing_regexes of multiple choice, as a JSON array.
  *
- * Each is what leads to the answer, in one of some twenty languages, and a letter; they are
- * tried in this order.  They are the reference's to the byte: one is there twice, some have
+ * Each is what leads to the answer, in one of fifteen languages, and a letter; they are tried
+ * in this order.  They are the reference's to the byte: one is there twice, some have
  * their accents apart or blanks without width at the end. */
 #ifndef EVALD_PLUGIN_MULTIPLE_CHOICE_TABLE_H
 #define EVALD_PLUGIN_MULTIPLE_CHOICE_TABLE_H
