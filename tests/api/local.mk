@@ -25,6 +25,7 @@ API_TESTS = \
 	%D%/judge.bats \
 	%D%/openapi.bats \
 	%D%/quirks.bats \
+	%D%/regex-parsers.bats \
 	%D%/remote.bats \
 	%D%/samples.bats \
 	%D%/scoring-functions.bats \
