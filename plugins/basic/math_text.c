@@ -404,7 +404,7 @@ math_normalise(struct evald_call *c, struct evald_str x)
 
 /* ---- fractions ---- */
 
-#define SOUGHT_MAX (256u << 20) /* bytes: a tenth of a second */
+#define SOUGHT_MAX (64u << 20) /* bytes: a tenth of a second */
 
 /* As Python's format has it: a NaN has no sign.  Ten characters at most. */
 static struct evald_str

@@ -572,6 +572,20 @@ take_counts(struct reader *r, uint32_t *min, uint32_t *max)
     return false;
 }
 
+/* The repeat that was put from at on.  Of a group by other words: PCRE2's machine code (10.42)
+ * leaves behind what such a group captured where the match then fails. */
+static void
+make_possessive(struct reader *r, size_t at, bool is_group)
+{
+    if (!is_group) {
+        reader_put(r, "+");
+        return;
+    }
+    put_at(r, at, "(?>");
+    reader_put(r, ")");
+    r->atomic = true;
+}
+
 /* What may stand behind an item that was put from at on; a group begins inside at inner. */
 static bool
 read_quantifier(struct reader *r, size_t at, size_t inner, struct width *w, enum item *item)
@@ -599,15 +613,10 @@ read_quantifier(struct reader *r, size_t at, size_t inner, struct width *w, enum
     else
         snprintf(text, sizeof text, "{%u,%u}", min, max);
     reader_put(r, text);
-    if (reader_take(r, '?')) {
+    if (reader_take(r, '?'))
         reader_put(r, "?");
-    } else if (reader_take(r, '+')) {
-        /* Of groups by other words: machine code of PCRE2 10.42 leaves what they captured
-         * behind where the match then fails. */
-        put_at(r, at, inner > 0 ? "(?>" : "");
-        reader_put(r, inner > 0 ? ")" : "+");
-        r->atomic |= inner > 0;
-    }
+    else if (reader_take(r, '+'))
+        make_possessive(r, at, inner > 0);
     if (punctuated && r->dense)
         reader_put(r, CALLOUT);
     *w = repeated(*w, min, max, punctuated);
