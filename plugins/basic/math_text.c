@@ -410,7 +410,9 @@ math_normalise(struct evald_call *c, struct evald_str x)
 static struct evald_str
 quotient_text(struct evald_call *c, double v)
 {
-    return isnan(v) ? evald_s("nan") : evald_fmt(c, "%.2e", v);
+    char *text = evald_alloc(c, 16);
+    int n = isnan(v) ? snprintf(text, 16, "nan") : snprintf(text, 16, "%.2e", v);
+    return (struct evald_str){ text, (size_t)n };
 }
 
 /* \\frac{([^}]+)}{([^}]+)} from p on: what matches and its groups.  *close is the brace that
