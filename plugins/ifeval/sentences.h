@@ -1,0 +1,14 @@
+/* sentences.h - how many sentences a text has. */
+#ifndef EVALD_IFEVAL_SENTENCES_H
+#define EVALD_IFEVAL_SENTENCES_H
+
+#include <evald/plugin.h>
+
+/* English, by the rules of NLTK's Punkt with an abbreviation list of our own; 0 for a text
+ * without anything but blanks. */
+size_t sentences_english(struct evald_call *c, struct evald_str text);
+
+/* Thai has no full stops: a sentence ends where a line does or at a blank that ends one. */
+size_t sentences_thai(struct evald_call *c, struct evald_str text);
+
+#endif
