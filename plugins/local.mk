@@ -6,3 +6,4 @@ include %D%/baseline/local.mk
 include %D%/judge/local.mk
 include %D%/openai/local.mk
 include %D%/huggingface/local.mk
+include %D%/ifeval/local.mk
