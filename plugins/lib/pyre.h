@@ -8,9 +8,10 @@
  * Texts and patterns are valid UTF-8, as the host gives them; it is not checked again.
  *
  * Every function may be called from any thread, with one pattern from many at once.  A
- * function that matches may take about 60 ms of the thread's processor time, and 64 MiB, for
- * all of its work; then it gives up with a reason.  Where a thread has matched before, and
- * memory is not asked of a call handle, it takes none from the heap. */
+ * function that matches gives up with a reason when it has taken some 70 ms of the thread's
+ * processor time, or 64 MiB; for pyre_next() the time is that of the whole walk, with what its
+ * caller does in between.  Where a thread has matched before, and a text needs no more than
+ * usual, no memory is taken but what is asked of a call handle. */
 #ifndef EVALD_PYRE_H
 #define EVALD_PYRE_H
 
@@ -32,7 +33,7 @@ struct pyre_span {
 /* Flags of re.compile(), which stand beside the pattern's own (?im). */
 #define PYRE_IGNORECASE 1u
 #define PYRE_MULTILINE  2u
-#define PYRE_DOTALL     16u
+#define PYRE_DOTALL     4u
 
 /* NULL with a reason, one line, in why.  pyre_free() it.  What is compiled is kept for a while
  * and shared, so that the same pattern costs little the second time. */
@@ -56,10 +57,13 @@ int pyre_search(const struct pyre *re, struct evald_str text, size_t from,
  * an empty match comes one that is not empty or begins later; an empty one may touch the end
  * of the one before.  Begins zeroed; the fields are pyre_next()'s. */
 struct pyre_walk {
-    size_t at;        /* where the last match ended */
-    bool empty;       /* and whether it was */
-    bool over;        /* nothing more matches */
-    int64_t spent_ns; /* of the time that the whole walk may take */
+    size_t at;  /* where the last match ended */
+    bool empty; /* and whether it was */
+    bool over;  /* nothing more matches */
+    struct pyre_clock {
+        uint32_t calls;
+        int64_t look_ns, end_ns;
+    } clock; /* of the time that the whole walk may take */
 };
 
 /* The next match: 1, 0 when there are no more, or -1, with spans and reason as above.
