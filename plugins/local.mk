@@ -2,6 +2,7 @@
 # of them before they are installed too.
 include %D%/lib/local.mk
 include %D%/basic/local.mk
+include %D%/ifeval/language.mk
 include %D%/baseline/local.mk
 include %D%/judge/local.mk
 include %D%/openai/local.mk
