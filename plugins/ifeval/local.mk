@@ -7,6 +7,6 @@ plugins_ifeval_la_SOURCES = \
 plugins_ifeval_la_CPPFLAGS = $(CPPFLAGS_PLUGIN) -I$(top_srcdir)/plugins/lib
 plugins_ifeval_la_CFLAGS = $(CFLAGS_PLUGIN)
 plugins_ifeval_la_LDFLAGS = $(LDFLAGS_PLUGIN)
-plugins_ifeval_la_LIBADD = $(PLUGIN_LIB)
+plugins_ifeval_la_LIBADD = $(LANGUAGE_LIB) $(PLUGIN_LIB)
 dist_man_MANS += %D%/evald-ifeval.7
 EXTRA_DIST += %D%/t
