@@ -24,10 +24,11 @@ count_needs_language(struct evald_str text)
 {
     for (const char *p = text.ptr, *end = p + text.len; p < end;) {
         uint32_t c = pytext_next(&p, end);
-        /* All from Devanagari on, but for blocks of Latin, Greek, symbols and emoji. */
+        /* All from Devanagari on, but for blocks of Latin, Greek, symbols and emoji; and four
+         * marks that Chinese and Korean texts have more of than any other. */
         bool other = c < 0x900 || (c >= 0x1e00 && c < 0x2e80) || (c >= 0xe000 && c < 0xf900)
                      || (c >= 0xfe00 && c < 0xfe30) || (c >= 0x1f000 && c < 0x20000);
-        if (!other)
+        if (!other || c == 0xb7 || c == 0xd7 || c == 0x2c8 || c == 0x223c)
             return true;
     }
     return false;

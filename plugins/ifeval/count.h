@@ -10,7 +10,7 @@
 bool count_is_word(uint32_t c);
 
 /* May the language change how text is counted?  It does for Thai, Chinese, Japanese, Korean and
- * Hindi, whose scripts stand for themselves; false where no character is of one of them. */
+ * Hindi; false where no character is more frequent in one of them than in all others. */
 bool count_needs_language(struct evald_str text);
 
 /* Runs of \w. */
