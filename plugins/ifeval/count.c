@@ -5,10 +5,13 @@
 #include "pytext.h"
 #include "words.h"
 
-static bool
+/* A bit for each letter and digit of ASCII. */
+static const uint64_t ascii_alnum[2] = { 0x03ff000000000000, 0x07fffffe07fffffe };
+
+static inline bool
 is_ascii_alnum(uint32_t c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return ascii_alnum[c / 64] >> (c % 64) & 1;
 }
 
 bool
@@ -23,6 +26,10 @@ bool
 count_needs_language(struct evald_str text)
 {
     for (const char *p = text.ptr, *end = p + text.len; p < end;) {
+        if ((unsigned char)*p < 0x80) {
+            p++;
+            continue;
+        }
         uint32_t c = pytext_next(&p, end);
         /* All from Devanagari on, but for blocks of Latin, Greek, symbols and emoji; and four
          * marks that Chinese and Korean texts have more of than any other. */
@@ -40,7 +47,10 @@ count_words(struct evald_str text)
     size_t n = 0;
     bool inside = false;
     for (const char *p = text.ptr, *end = p + text.len; p < end;) {
-        bool word = count_is_word(pytext_next(&p, end));
+        unsigned char b = (unsigned char)*p;
+        bool word = b < 0x80 ? is_ascii_alnum(b) || b == '_'
+                             : count_is_word(pytext_next(&p, end));
+        p += b < 0x80;
         n += word && !inside;
         inside = word;
     }

@@ -55,7 +55,8 @@ read_number(const struct answer *a, const struct kwarg *k, const struct evald_va
     if (k->kind == KWARG_COUNT && v->num < 0)
         return needs(a, k->name);
     if (k->kind == KWARG_ORDINAL && v->kind == EVALD_NUMBER && !(v->flags & EVALD_INTEGER))
-        return is_other(a, k->name, v->str, "an integer");
+        return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not an integer", a->place,
+                          k->name, v->str.ptr) == 0;
     ret->num = v->num;
     return true;
 }

@@ -470,11 +470,14 @@ part_contractions(struct words *w)
 {
     bool found[N_CONTRACTIONS] = { false }, any = false;
     for (const char *p = w->text, *end = p + w->len; p < end; p++) {
-        if (strchr("cdglmw'CDGLMW", *p) == NULL)
+        char lower = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+        if (lower != '\'' && (lower < 'c' || lower > 'w'))
             continue;
         for (size_t i = 0; i < N_CONTRACTIONS; i++) {
             const struct contraction *x = &contractions[i];
-            const char *second = found[i] ? NULL : skip_word(p, end, x->first);
+            if (lower != x->first[0] || found[i])
+                continue;
+            const char *second = skip_word(p, end, x->first);
             if (second != NULL && skip_word(second, end, x->second) != NULL)
                 any = found[i] = true;
         }
@@ -489,10 +492,23 @@ part_contractions(struct words *w)
 static size_t
 count_upper(struct evald_str text)
 {
-    struct evald_str word;
     size_t n = 0;
-    while (pytext_split(&text, &word))
-        n += pytext_isupper(word);
+    for (const char *p = text.ptr, *end = p + text.len; p < end;) {
+        const char *begin = p;
+        bool upper = false, lower = false;
+        for (; p < end && *p > ' ' && *p < 0x7f; p++) {
+            upper = upper || (*p >= 'A' && *p <= 'Z');
+            lower = lower || (*p >= 'a' && *p <= 'z');
+        }
+        if (p == end || *p == ' ') {
+            n += upper && !lower;
+            p += p < end;
+        } else { /* not of ASCII's plain characters alone */
+            struct evald_str rest = { begin, (size_t)(end - begin) }, word;
+            n += pytext_split(&rest, &word) && pytext_isupper(word);
+            p = rest.ptr;
+        }
+    }
     return n;
 }
 
