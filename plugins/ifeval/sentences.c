@@ -376,3 +376,51 @@ sentences_english(struct evald_call *c, struct evald_str text)
     count_sentence(&count, begin, stripped.ptr + stripped.len);
     return count.n + (count.begin < count.to);
 }
+
+/* ---- Thai ---- */
+
+/* Particles that close a sentence in polite speech. */
+static bool
+ends_politely(struct evald_str s)
+{
+    static const char *const particles[] = { "ครับ", "ค่ะ", "คะ", "จ้ะ", "จ้า", "นะ" };
+    for (size_t i = 0; i < sizeof particles / sizeof particles[0]; i++) {
+        if (pytext_ends(s, evald_s(particles[i])))
+            return true;
+    }
+    return false;
+}
+
+static size_t
+count_thai_line(struct evald_str line)
+{
+    size_t n = 0;
+    const char *p = line.ptr, *end = p + line.len, *begin = p;
+    while (p < end) {
+        size_t blank = blank_len(p, end);
+        if (blank > 0 && ends_politely(PIECE(begin, p))) {
+            n++;
+            begin = p = skip_blanks(p, end);
+        } else if (ends_sentence(*p)
+                   && (p + 1 == end || blank_len(p + 1, end) > 0 || ends_sentence(p[1]))) {
+            while (p < end && ends_sentence(*p))
+                p++;
+            n++;
+            begin = p = skip_blanks(p, end);
+        } else {
+            pytext_next(&p, end);
+        }
+    }
+    return n + (begin < end);
+}
+
+size_t
+sentences_thai(struct evald_call *c, struct evald_str text)
+{
+    (void)c;
+    size_t n = 0;
+    struct evald_str rest = text, line;
+    while (pytext_splitlines(&rest, &line))
+        n += count_thai_line(pytext_strip(line));
+    return n;
+}
