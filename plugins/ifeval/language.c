@@ -16,6 +16,10 @@
 #include "pytext.h"
 
 #define CHARS_MAX 10000 /* characters that are looked at; the original's limit */
+#ifndef CERTAIN_BITS
+#define CERTAIN_BITS 100 /* a language that is so far ahead is not overtaken */
+#endif
+#define ROUND 8 /* places between two looks at who leads */
 
 /* The part of a text that is looked at: characters above U+FFFF, which no profile has, are
  * OUTSIDE. */
@@ -109,7 +113,7 @@ sample_take(struct sample *s, struct evald_str text)
             s->chars[s->n++] = ' ';
             continue;
         }
-        uint32_t c = pytext_next(&p, end);
+        uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++ : pytext_next(&p, end);
         uint16_t letter = c >= 0x300 && c <= 0x323 && s->n > 0 && !joined
                               ? join_vietnamese(s->chars[s->n - 1], c)
                               : 0;
@@ -184,8 +188,9 @@ is_upper(uint16_t c)
     return c < 0x80 ? c >= 'A' && c <= 'Z' : c < 0x3000 && uc_is_property_uppercase(c);
 }
 
+/* How many bits likelier each language is than one that has none of the sequences. */
 struct tally {
-    int64_t bits[PROFILES_MAX];
+    int32_t bits[PROFILES_MAX]; /* times PROFILE_BIT */
     uint32_t n_grams;
 };
 
@@ -194,14 +199,20 @@ tally_add(struct tally *t, uint64_t key)
 {
     const struct profile_gram *g;
     uint32_t at = profile_slot(key, PROFILE_SLOT_BITS);
-    for (; (g = &profile_grams[at])->key != key; at = (at + 1) % (1u << PROFILE_SLOT_BITS)) {
+    while ((g = &profile_grams[at])->key != key) {
         if (g->key == 0)
             return;
+        at = (at + 1) % (1u << PROFILE_SLOT_BITS);
     }
     t->n_grams++;
-    for (uint32_t i = 0; i < g->n_weights; i++) {
-        uint32_t w = profile_weights[g->first + i];
-        t->bits[w >> PROFILE_WEIGHT_BITS] += w & ((1u << PROFILE_WEIGHT_BITS) - 1);
+    if (g->n_pairs == PROFILE_ROW) {
+        const int16_t *row = profile_rows[g->at];
+        for (size_t i = 0; i < PROFILES_MAX; i++)
+            t->bits[i] += row[i];
+    } else {
+        for (const struct profile_pair *p = &profile_pairs[g->at], *end = p + g->n_pairs;
+             p < end; p++)
+            t->bits[p->language] += p->bits;
     }
 }
 
@@ -219,23 +230,61 @@ tally_place(struct tally *t, const struct sample *s, uint32_t i)
         tally_add(t, (uint64_t)(i > 1 ? s->chars[i - 2] : ' ') << 32 | (uint64_t)before << 16 | c);
 }
 
+/* The likeliest, and how far it is ahead of all others. */
+static size_t
+tally_best(const struct tally *t, int32_t *ret_lead)
+{
+    size_t best = 0;
+    int32_t second = INT32_MIN;
+    for (size_t i = 1; i < PROFILE_N; i++) {
+        if (t->bits[i] > t->bits[best]) {
+            second = t->bits[best];
+            best = i;
+        } else if (t->bits[i] > second) {
+            second = t->bits[i];
+        }
+    }
+    *ret_lead = t->bits[best] - second;
+    return best;
+}
+
+/* A step that visits all of n places and soon some in each part of them. */
+static uint32_t
+jump_of(uint32_t n)
+{
+    uint32_t jump = (uint32_t)((uint64_t)n * 5 / 13) | 1;
+    for (;; jump++) {
+        uint32_t a = n, b = jump;
+        while (b != 0) {
+            uint32_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1)
+            return jump;
+    }
+}
+
 const char *
 language_detect(struct evald_str text)
 {
     struct sample s;
     struct tally t = { 0 };
+    size_t best = 0;
+    int32_t lead;
     sample_take(&s, text);
     sample_clean(&s);
-    for (uint32_t i = 0; i < s.n; i++)
-        tally_place(&t, &s, i);
-    if (t.n_grams == 0)
-        return NULL;
-    size_t best = 0;
-    for (size_t i = 1; i < PROFILE_N; i++) {
-        if (t.bits[i] > t.bits[best])
-            best = i;
+    uint32_t jump = s.n > 1 ? jump_of(s.n) : 1;
+    for (uint32_t i = 0, at = 0; i < s.n; i++, at = at + jump < s.n ? at + jump : at + jump - s.n) {
+        tally_place(&t, &s, at);
+        if (i % ROUND == ROUND - 1) {
+            best = tally_best(&t, &lead);
+            if (lead >= CERTAIN_BITS * PROFILE_BIT)
+                break;
+        }
     }
-    return profile_names[best];
+    best = tally_best(&t, &lead);
+    return t.n_grams > 0 ? profile_names[best] : NULL;
 }
 
 /* ---- of lines ---- */

@@ -1,12 +1,13 @@
 # Languages, sentences and words: what the plugin and its unit test link.
 noinst_LTLIBRARIES += plugins/ifeval/liblanguage.la
 plugins_ifeval_liblanguage_la_SOURCES = \
-	%D%/language.c %D%/language.h %D%/profiles.h
+	%D%/language.c %D%/language.h %D%/profiles.h %D%/sentences.c %D%/sentences.h \
+	%D%/words.c %D%/words.h %D%/words-english.h
 nodist_plugins_ifeval_liblanguage_la_SOURCES = plugins/ifeval/profiles-table.h
 plugins_ifeval_liblanguage_la_CPPFLAGS = $(CPPFLAGS_PLUGIN) -I$(top_srcdir)/plugins/lib \
-	-Iplugins/ifeval
+	-Iplugins/ifeval $(ICU_CFLAGS)
 plugins_ifeval_liblanguage_la_CFLAGS = $(CFLAGS_PLUGIN)
-LANGUAGE_LIB = plugins/ifeval/liblanguage.la
+LANGUAGE_LIB = plugins/ifeval/liblanguage.la $(ICU_LIBS)
 
 # The profiles of langdetect as a table in C.
 noinst_PROGRAMS += plugins/ifeval/make-profiles

@@ -6,11 +6,11 @@
  * Runs while evald is built. */
 #include "config.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +20,12 @@
 /* What a sequence that a language does not have counts, as a part of all sequences. */
 #define FLOOR (0.5 / 10000)
 
+/* With so many languages a row takes less time to add than pairs do. */
+#define PAIRS_MAX 9
+
 struct entry {
     uint64_t key;
-    uint32_t weight;
+    struct profile_pair pair;
 };
 
 static struct entry *entries;
@@ -75,8 +78,10 @@ add(uint64_t key, size_t language, double part)
         entries_room = 2 * entries_room + 4096;
         entries = grow(entries, entries_room, sizeof *entries);
     }
-    uint32_t weight = (uint32_t)lround(log2((part + FLOOR) / FLOOR) * (double)PROFILE_BIT);
-    entries[n_entries++] = (struct entry){ key, PROFILE_WEIGHT(language, weight) };
+    entries[n_entries++] = (struct entry){
+        key,
+        { (uint16_t)language, (int16_t)lround(log2((part + FLOOR) / FLOOR) * PROFILE_BIT) },
+    };
 }
 
 static void
@@ -112,7 +117,7 @@ by_key(const void *a, const void *b)
     const struct entry *x = a, *y = b;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
-    return x->weight < y->weight ? -1 : x->weight > y->weight;
+    return x->pair.language - y->pair.language;
 }
 
 static int
@@ -122,36 +127,75 @@ is_profile(const struct dirent *d)
 }
 
 static void
+write_pairs(const struct entry *e, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf("{%d,%d},", e[i].pair.language, e[i].pair.bits);
+    printf("\n");
+}
+
+static void
+write_row(const struct entry *e, size_t n)
+{
+    printf("{");
+    for (size_t i = 0; i < n; i++)
+        printf("[%d]=%d,", e[i].pair.language, e[i].pair.bits);
+    printf("},\n");
+}
+
+/* The entries of one sequence from i on: up to which. */
+static size_t
+next_gram(size_t i)
+{
+    size_t next = i + 1;
+    while (next < n_entries && entries[next].key == entries[i].key)
+        next++;
+    return next;
+}
+
+/* All pairs, or all rows; with slots, notes there where each is. */
+static void
+write_bits(bool rows, struct profile_gram *slots, unsigned bits)
+{
+    size_t written = 0;
+    for (size_t i = 0, next; i < n_entries; i = next) {
+        next = next_gram(i);
+        if ((next - i > PAIRS_MAX) != rows)
+            continue;
+        size_t at = profile_slot(entries[i].key, bits);
+        while (slots[at].key != 0)
+            at = (at + 1) % ((size_t)1 << bits);
+        slots[at] = (struct profile_gram){ entries[i].key, (uint32_t)written,
+                                           rows ? PROFILE_ROW : (uint32_t)(next - i) };
+        (rows ? write_row : write_pairs)(entries + i, next - i);
+        written += rows ? 1 : next - i;
+    }
+}
+
+static void
 write_grams(void)
 {
     qsort(entries, n_entries, sizeof *entries, by_key);
     size_t n = 0;
-    for (size_t i = 0; i < n_entries; i++)
-        n += i == 0 || entries[i].key != entries[i - 1].key;
+    for (size_t i = 0; i < n_entries; i = next_gram(i))
+        n++;
     unsigned bits = 1;
     while ((size_t)1 << bits < n + n / 3)
         bits++;
     size_t n_slots = (size_t)1 << bits;
     struct profile_gram *slots = grow(NULL, n_slots, sizeof *slots);
     memset(slots, 0, n_slots * sizeof *slots);
-    for (size_t i = 0, next; i < n_entries; i = next) {
-        for (next = i + 1; next < n_entries && entries[next].key == entries[i].key; )
-            next++;
-        size_t at = profile_slot(entries[i].key, bits);
-        while (slots[at].key != 0)
-            at = (at + 1) % n_slots;
-        slots[at] = (struct profile_gram){ entries[i].key, (uint32_t)i, (uint32_t)(next - i) };
-    }
-    printf("#define PROFILE_SLOT_BITS %u\n", bits);
+    printf("static const int16_t profile_rows[][PROFILES_MAX] = {\n");
+    write_bits(true, slots, bits);
+    printf("};\nstatic const struct profile_pair profile_pairs[] = {\n");
+    write_bits(false, slots, bits);
+    printf("};\n#define PROFILE_SLOT_BITS %u\n", bits);
     printf("static const struct profile_gram profile_grams[%zu] = {\n", n_slots);
     for (size_t i = 0; i < n_slots; i++) {
         if (slots[i].key != 0)
-            printf("[%zu]={0x%llx,%u,%u},\n", i, (unsigned long long)slots[i].key,
-                   slots[i].first, slots[i].n_weights);
+            printf("[%zu]={0x%llx,%u,%uu},\n", i, (unsigned long long)slots[i].key, slots[i].at,
+                   slots[i].n_pairs);
     }
-    printf("};\nstatic const uint32_t profile_weights[%zu] = {\n", n_entries);
-    for (size_t i = 0; i < n_entries; i++)
-        printf("%u,\n", entries[i].weight);
     printf("};\n");
     free(slots);
 }

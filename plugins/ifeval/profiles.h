@@ -5,20 +5,25 @@
 
 #include <stdint.h>
 
-#define PROFILES_MAX 64 /* languages */
-
-/* A sequence and the languages that have it; key 0: none.  The languages are n_weights entries
- * from first on of a list whose entries are PROFILE_WEIGHT. */
-struct profile_gram {
-    uint64_t key;
-    uint32_t first, n_weights;
-};
+#define PROFILES_MAX 56 /* languages */
 
 /* How much more likely a sequence is in a language that has it than in one that does not, as a
- * logarithm to base 2 times 2^20. */
-#define PROFILE_WEIGHT_BITS 24
-#define PROFILE_WEIGHT(language, weight) ((uint32_t)(language) << PROFILE_WEIGHT_BITS | (weight))
-#define PROFILE_BIT ((int64_t)1 << 20)
+ * logarithm to base 2 times PROFILE_BIT. */
+#define PROFILE_BIT 1024
+
+/* A sequence; key 0: none.  Where few languages have it, they are n_pairs entries of
+ * profile_pairs from at on; else n_pairs is PROFILE_ROW and at a row of profile_rows, which
+ * has every language's. */
+struct profile_gram {
+    uint64_t key;
+    uint32_t at, n_pairs;
+};
+#define PROFILE_ROW UINT32_MAX
+
+struct profile_pair {
+    uint16_t language;
+    int16_t bits;
+};
 
 /* A key is the sequence's characters, 16 bits each, the last one lowest. */
 static inline uint32_t
