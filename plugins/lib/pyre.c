@@ -45,11 +45,14 @@ program_new(const struct translation *t, char why[PYRE_WHY])
     struct program *p = calloc(1, sizeof *p);
     pcre2_compile_context *cx = pcre2_compile_context_create(NULL);
     if (p != NULL && cx != NULL) {
+        /* PCRE2 10.42 takes a+(?>(b)?)a for a++(?>(b)?)a. */
+        uint32_t more = t->atomic ? PCRE2_NO_AUTO_POSSESS : 0;
         pcre2_set_newline(cx, PCRE2_NEWLINE_LF);
         pcre2_set_parens_nest_limit(cx, NEST_MAX);
         p->code = pcre2_compile((PCRE2_SPTR)t->text, t->len,
                                 PCRE2_UTF | PCRE2_MULTILINE | PCRE2_DOTALL
-                                    | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C,
+                                    | PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C
+                                    | more,
                                 &number, &at, cx);
     }
     pcre2_compile_context_free(cx);

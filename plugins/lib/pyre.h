@@ -2,8 +2,10 @@
  *
  * A pattern is read by Python's rules (3.12) and written anew for PCRE2, so that what Python
  * refuses is refused, and \w \d \s \b . ^ $ {,n} (?i) mean what they mean there.  Text counts
- * in code points; offsets are bytes.  Differences that are left: \N{NAME}, counts of repeats
- * above 65535, and patterns that fill more than about 64 KiB are refused.
+ * in code points; offsets are bytes.  Differences that are left, all refused: \N{NAME} by an
+ * alias or of a CJK ideograph, counts of repeats above 65535, groups nested more than 200
+ * deep, repeated groups without width in a look-behind, and patterns that fill more than about
+ * 64 KiB.
  *
  * Texts and patterns are valid UTF-8, as the host gives them; it is not checked again.
  *

@@ -43,16 +43,22 @@ reader_put(struct reader *r, const char *s)
     r->len += n;
 }
 
-/* In front of what was put from at on, unless one is there. */
+/* In front of what was put from at on. */
+static void
+put_at(struct reader *r, size_t at, const char *s)
+{
+    size_t n = strlen(s), rest = r->len - at;
+    reader_put(r, s);
+    memmove(r->out + at + n, r->out + at, rest);
+    memcpy(r->out + at, s, n);
+}
+
+/* Unless there is one. */
 static void
 put_callout_at(struct reader *r, size_t at)
 {
-    size_t n = strlen(CALLOUT), rest = r->len - at;
-    if (rest >= n && memcmp(r->out + at, CALLOUT, n) == 0)
-        return;
-    reader_put(r, CALLOUT);
-    memmove(r->out + at + n, r->out + at, rest);
-    memcpy(r->out + at, CALLOUT, n);
+    if (strncmp(r->out + at, CALLOUT, strlen(CALLOUT)) != 0)
+        put_at(r, at, CALLOUT);
 }
 
 /* ---- widths ---- */
@@ -348,6 +354,7 @@ read_conditional(struct reader *r, struct width *ret)
     snprintf(text, sizeof text, "(?(%u)" CALLOUT, group);
     reader_put(r, text);
     unsigned flags = r->flags;
+    size_t inner = r->len - strlen(CALLOUT);
     if (++r->depth > DEPTH_MAX)
         return reader_fail(r, "groups nested too deeply");
     if (!read_sequence(r, false, &yes))
@@ -364,6 +371,7 @@ read_conditional(struct reader *r, struct width *ret)
     reader_put(r, ")");
     r->depth--;
     r->flags = flags;
+    r->inner = inner;
     *ret = either(yes, no);
     return true;
 }
@@ -432,7 +440,7 @@ read_group(struct reader *r, bool begin, struct width *ret, bool *ret_nothing)
     switch (c) {
     case 'P': return read_named(r, ret);
     case ':': reader_put(r, "(?:"); return read_rest(r, ret);
-    case '>': reader_put(r, "(?>"); return read_rest(r, ret);
+    case '>': reader_put(r, "(?>"); r->atomic = true; return read_rest(r, ret);
     case '(': return read_conditional(r, ret);
     case '=': return read_look(r, "(?=", false, ret);
     case '!': return read_look(r, "(?!", false, ret);
@@ -588,10 +596,15 @@ read_quantifier(struct reader *r, size_t at, size_t inner, struct width *w, enum
     else
         snprintf(text, sizeof text, "{%u,%u}", min, max);
     reader_put(r, text);
-    if (reader_take(r, '?'))
+    if (reader_take(r, '?')) {
         reader_put(r, "?");
-    else if (reader_take(r, '+'))
-        reader_put(r, "+");
+    } else if (reader_take(r, '+')) {
+        /* Of groups by other words: machine code of PCRE2 10.42 leaves what they captured
+         * behind where the match then fails. */
+        put_at(r, at, inner > 0 ? "(?>" : "");
+        reader_put(r, inner > 0 ? ")" : "+");
+        r->atomic |= inner > 0;
+    }
     if (punctuated && r->dense)
         reader_put(r, CALLOUT);
     *w = repeated(*w, min, max, punctuated);
@@ -725,6 +738,7 @@ pyre_translate(struct evald_str pattern, unsigned flags, bool dense, struct tran
         free(r.out);
         return false;
     }
-    *ret = (struct translation){ r.out, r.len, r.groups, r.n_groups, times(w.ways, w.len) };
+    *ret = (struct translation){ r.out, r.len, r.groups, r.n_groups, times(w.ways, w.len),
+                                 r.atomic };
     return true;
 }

@@ -16,6 +16,7 @@ struct translation {
     uint32_t n_groups;
     uint32_t work; /* steps that a match may take without a callout from one place on, beside
                       walking through the text once; UINT32_MAX: or more */
+    bool atomic; /* it has (?>...), as written or of a possessive group */
 };
 
 /* For PCRE2_UTF, MULTILINE, DOTALL and ALT_CIRCUMFLEX with LF as newline; groups have their
@@ -58,7 +59,7 @@ struct reader {
     size_t inner;           /* of the last item, a group: where it begins inside; else 0 */
     uint32_t n_items;
     unsigned flags;
-    bool dense;
+    bool dense, atomic;
     int depth;
     char *why;
 };

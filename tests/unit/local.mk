@@ -192,7 +192,7 @@ check_PROGRAMS += %D%/pyre.t
 TESTS += %D%/pyre.t
 tests_unit_pyre_t_SOURCES = %D%/test-pyre.c
 tests_unit_pyre_t_CPPFLAGS = $(CPPFLAGS_UNIT)
-tests_unit_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS)
+tests_unit_pyre_t_LDADD = $(PLUGIN_LIB)
 
 check_PROGRAMS += %D%/url.t
 TESTS += %D%/url.t
