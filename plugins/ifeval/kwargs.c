@@ -54,9 +54,11 @@ read_number(const struct answer *a, const struct kwarg *k, const struct evald_va
         return is_no(a, k->name, v, "a number");
     if (k->kind == KWARG_COUNT && v->num < 0)
         return needs(a, k->name);
-    if (k->kind == KWARG_ORDINAL && v->kind == EVALD_NUMBER && !(v->flags & EVALD_INTEGER))
-        return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not an integer", a->place,
-                          k->name, v->str.ptr) == 0;
+    if (k->kind == KWARG_ORDINAL && v->kind == EVALD_NUMBER && !(v->flags & EVALD_INTEGER)) {
+        evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not an integer", a->place, k->name,
+                   v->str.ptr);
+        return false;
+    }
     ret->num = v->num;
     return true;
 }
