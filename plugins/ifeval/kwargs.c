@@ -26,9 +26,8 @@ is_no(const struct answer *a, const char *name, const struct evald_value *v, con
     return false;
 }
 
-/* At most n characters of a text, as a message shows them. */
-static const char *
-shown(struct evald_call *c, struct evald_str s)
+const char *
+kwargs_shown(struct evald_call *c, struct evald_str s)
 {
     const char *p = s.ptr, *end = p + s.len;
     for (int i = 0; i < 60 && p < end; i++)
@@ -42,7 +41,7 @@ static bool
 is_other(const struct answer *a, const char *name, struct evald_str text, const char *what)
 {
     evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not %s", a->place, name,
-               shown(a->c, text), what);
+               kwargs_shown(a->c, text), what);
     return false;
 }
 
