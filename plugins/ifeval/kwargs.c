@@ -68,10 +68,10 @@ read_text(const struct answer *a, const struct kwarg *k, const struct evald_valu
 {
     if (v->kind != EVALD_STRING)
         return is_no(a, k->name, v, "a string");
-    ret->text = v->str;
-    if (v->str.len == 0 && (k->kind == KWARG_FULL_TEXT || k->kind == KWARG_LETTER))
+    ret->text = k->kind == KWARG_LETTER ? pytext_strip(v->str) : v->str;
+    if (ret->text.len == 0 && (k->kind == KWARG_FULL_TEXT || k->kind == KWARG_LETTER))
         return needs(a, k->name);
-    if (k->kind == KWARG_LETTER && pytext_len(v->str) > 1)
+    if (k->kind == KWARG_LETTER && pytext_len(ret->text) > 1)
         return is_other(a, k->name, v->str, "one character");
     if (k->kind == KWARG_RELATION) {
         ret->less = pytext_is(v->str, "less than");
