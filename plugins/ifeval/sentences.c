@@ -375,7 +375,8 @@ sentences_english(struct evald_call *c, struct evald_str text)
         count_sentence(&count, begin, last.at + 1);
         begin = last.next;
     }
-    count_sentence(&count, begin, stripped.ptr + stripped.len);
+    count_sentence(&count, begin,
+                   stripped.len > 0 ? stripped.ptr + stripped.len : text.ptr);
     return count.n + (count.begin < count.to);
 }
 
