@@ -45,7 +45,7 @@ follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
     a->instruction = instruction_find(id);
     if (a->instruction == NULL)
         return evald_fail(a->c, EVALD_E_ROW, "instruction_id_list[%zu] is %s, which is no instruction",
-                          a->place, evald_quote(a->c, id));
+                          a->place, kwargs_shown(a->c, id));
     if (kwargs->kind == EVALD_ABSENT)
         return evald_fail(a->c, EVALD_E_ROW, "column 'kwargs' has no element %zu, for instruction '%s'",
                           a->place, a->instruction->id);

@@ -26,7 +26,7 @@ enum kwarg_kind {
     KWARG_RELATION, /* "less than" or "at least" */
     KWARG_TEXT,
     KWARG_FULL_TEXT, /* not empty */
-    KWARG_LETTER,    /* text of one character */
+    KWARG_LETTER,    /* text of one character, given without blanks around it */
     KWARG_LANGUAGE,  /* one of the reference's list */
     KWARG_LIST,      /* texts, not empty; given sorted, each once */
 };

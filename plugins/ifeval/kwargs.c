@@ -26,9 +26,8 @@ is_no(const struct answer *a, const char *name, const struct evald_value *v, con
     return false;
 }
 
-/* At most n characters of a text, as a message shows them. */
-static const char *
-shown(struct evald_call *c, struct evald_str s)
+const char *
+kwargs_shown(struct evald_call *c, struct evald_str s)
 {
     const char *p = s.ptr, *end = p + s.len;
     for (int i = 0; i < 60 && p < end; i++)
@@ -42,7 +41,7 @@ static bool
 is_other(const struct answer *a, const char *name, struct evald_str text, const char *what)
 {
     evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not %s", a->place, name,
-               shown(a->c, text), what);
+               kwargs_shown(a->c, text), what);
     return false;
 }
 
@@ -69,10 +68,10 @@ read_text(const struct answer *a, const struct kwarg *k, const struct evald_valu
 {
     if (v->kind != EVALD_STRING)
         return is_no(a, k->name, v, "a string");
-    ret->text = v->str;
-    if (v->str.len == 0 && (k->kind == KWARG_FULL_TEXT || k->kind == KWARG_LETTER))
+    ret->text = k->kind == KWARG_LETTER ? pytext_strip(v->str) : v->str;
+    if (ret->text.len == 0 && (k->kind == KWARG_FULL_TEXT || k->kind == KWARG_LETTER))
         return needs(a, k->name);
-    if (k->kind == KWARG_LETTER && pytext_len(v->str) > 1)
+    if (k->kind == KWARG_LETTER && pytext_len(ret->text) > 1)
         return is_other(a, k->name, v->str, "one character");
     if (k->kind == KWARG_RELATION) {
         ret->less = pytext_is(v->str, "less than");

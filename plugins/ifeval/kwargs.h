@@ -15,4 +15,7 @@ bool kwargs_read(const struct answer *a, struct evald_str object, struct given r
 bool kwargs_walk(struct evald_call *c, const struct evald_value *value,
                  const struct evald_str **ret, size_t *ret_n, struct evald_value *ret_odd);
 
+/* A text as messages show it: in quotes, and no more than its first characters. */
+const char *kwargs_shown(struct evald_call *c, struct evald_str s);
+
 #endif

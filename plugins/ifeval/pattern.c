@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* mempcpy */
 #include "pattern.h"
 
+#include "kwargs.h"
 #include "pyre.h"
 
 static struct pyre *
@@ -10,7 +11,7 @@ compile(const struct answer *a, const char *kwarg, struct evald_str pattern, uns
     struct pyre *re = pyre_compile_with(pattern, flags, why);
     if (re == NULL)
         evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: invalid regex %s: %s", a->place, kwarg,
-                   evald_quote(a->c, pattern), why);
+                   kwargs_shown(a->c, pattern), why);
     return re;
 }
 
@@ -18,7 +19,7 @@ static int
 given_up(const struct answer *a, const char *kwarg, struct evald_str pattern, const char *why)
 {
     return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: regex %s: %s", a->place, kwarg,
-                      evald_quote(a->c, pattern), why);
+                      kwargs_shown(a->c, pattern), why);
 }
 
 int

@@ -292,7 +292,17 @@ struct count {
     const char *from, *to; /* the last sentence; NULL: there was none yet */
     const char *begin;     /* where it begins without what went to the one before it */
     size_t n;
+    void (*take)(void *taker, struct evald_str sentence); /* or NULL */
+    void *taker;
 };
+
+static void
+end_sentence(struct count *c, const char *to)
+{
+    c->n++;
+    if (c->take != NULL)
+        c->take(c->taker, PIECE(c->begin, to));
+}
 
 /* The end of quotes and brackets that close the sentence before, with the blanks behind, or
  * p. */
@@ -311,8 +321,10 @@ static void
 count_sentence(struct count *c, const char *from, const char *to)
 {
     const char *begin = c->from != NULL && from < to ? closing_end(from, to) : from;
-    if (c->from != NULL)
-        c->n += begin > from || c->begin < c->to;
+    if (c->from != NULL && begin > from)
+        end_sentence(c, pytext_strip(PIECE(from, begin)).len + from);
+    else if (c->from != NULL && c->begin < c->to)
+        end_sentence(c, c->to);
     c->from = from;
     c->to = to;
     c->begin = begin;
@@ -349,11 +361,9 @@ struct mark {
     const char *at, *word, *end, *next;
 };
 
-size_t
-sentences_english(struct evald_call *c, struct evald_str text)
+static void
+count_sentences(struct count *count, struct evald_str text)
 {
-    (void)c;
-    struct count count = { 0 };
     struct mark last = { 0 }, mark;
     const char *end = text.ptr + text.len, *from = text.ptr;
     const char *begin = text.ptr; /* of the current sentence */
@@ -365,19 +375,37 @@ sentences_english(struct evald_call *c, struct evald_str text)
         mark.word = word_begin(from, p, last.at != NULL ? last.word : text.ptr);
         /* Of marks within one word the last one decides. */
         if (last.at != NULL && last.at <= mark.word && has_break(last.word, last.end)) {
-            count_sentence(&count, begin, last.at + 1);
+            count_sentence(count, begin, last.at + 1);
             begin = last.next;
         }
         last = mark;
         from = p;
     }
     if (last.at != NULL && has_break(last.word, last.end)) {
-        count_sentence(&count, begin, last.at + 1);
+        count_sentence(count, begin, last.at + 1);
         begin = last.next;
     }
-    count_sentence(&count, begin,
+    count_sentence(count, begin,
                    stripped.len > 0 ? stripped.ptr + stripped.len : text.ptr);
-    return count.n + (count.begin < count.to);
+    if (count->begin < count->to)
+        end_sentence(count, count->to);
+}
+
+size_t
+sentences_english(struct evald_call *c, struct evald_str text)
+{
+    (void)c;
+    struct count count = { 0 };
+    count_sentences(&count, text);
+    return count.n;
+}
+
+void
+sentences_english_each(struct evald_str text, void (*take)(void *to, struct evald_str sentence),
+                       void *to)
+{
+    struct count count = { .take = take, .taker = to };
+    count_sentences(&count, text);
 }
 
 /* ---- Thai ---- */

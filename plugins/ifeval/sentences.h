@@ -8,6 +8,10 @@
  * without anything but blanks. */
 size_t sentences_english(struct evald_call *c, struct evald_str text);
 
+/* Gives them to take() one by one, without the blanks between them. */
+void sentences_english_each(struct evald_str text,
+                            void (*take)(void *to, struct evald_str sentence), void *to);
+
 /* Thai has no full stops: a sentence ends where a line does or at a blank that ends one. */
 size_t sentences_thai(struct evald_call *c, struct evald_str text);
 

@@ -5,6 +5,7 @@
 
 #include "count.h"
 #include "pytext.h"
+#include "sentences.h"
 
 /* The text as the substitutions so far have left it, and room for the next one.  Most of them
  * find nothing to do: which bytes there are tells so at once. */
@@ -13,6 +14,7 @@ struct words {
     char *text, *other;
     size_t len, room, other_room;
     bool has[256];
+    size_t n_upper; /* of the sentences so far */
 };
 
 /* One substitution under way: what is before p has been copied. */
@@ -512,48 +514,61 @@ count_upper(struct evald_str text)
     return n;
 }
 
-size_t
-treebank_count_upper(struct evald_call *c, struct evald_str text)
+static void
+count_sentence(void *words, struct evald_str sentence)
 {
     static const char *const wide[] = { "»", "”", "’", NULL };
-    struct words w = { .c = c, .len = text.len, .room = text.len };
+    struct words *w = words;
     bool upper = false;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char b = (unsigned char)text.ptr[i];
-        w.has[b] = true;
+    memset(w->has, 0, sizeof w->has);
+    for (size_t i = 0; i < sentence.len; i++) {
+        unsigned char b = (unsigned char)sentence.ptr[i];
+        w->has[b] = true;
         upper = upper || (b >= 'A' && b <= 'Z') || b >= 0x80;
     }
     if (!upper)
-        return 0;
-    w.text = evald_alloc(c, text.len + 1);
-    memcpy(w.text, text.ptr, text.len);
+        return;
+    w->len = sentence.len;
+    if (w->room < w->len) {
+        w->room = 4 * w->len + 16;
+        w->text = evald_alloc(w->c, w->room);
+    }
+    memcpy(w->text, sentence.ptr, sentence.len);
 
-    part_opening(&w);
-    part_backticks(&w);
-    open_quotes(&w);
-    part_letter(&w);
+    part_opening(w);
+    part_backticks(w);
+    open_quotes(w);
+    part_letter(w);
 
-    part_last_period(&w, "])}>\"' ", wide, true);
-    part_colons(&w);
-    part_dots(&w);
-    part(&w, ";@#$%&");
-    part_last_period(&w, "])}>\"'", NULL, false);
-    part(&w, "?!");
-    part_apostrophe(&w);
-    part(&w, "*");
+    part_last_period(w, "])}>\"' ", wide, true);
+    part_colons(w);
+    part_dots(w);
+    part(w, ";@#$%&");
+    part_last_period(w, "])}>\"'", NULL, false);
+    part(w, "?!");
+    part_apostrophe(w);
+    part(w, "*");
 
-    part(&w, "][(){}<>");
-    part_twin(&w, "--", " -- ");
+    part(w, "][(){}<>");
+    part_twin(w, "--", " -- ");
 
-    struct pass s = begin(&w);
+    struct pass s = begin(w);
     insert(&s, s.p, " ");
     insert(&s, s.end, " ");
-    finish(&w, &s);
-    part_closing(&w);
-    part_twin(&w, "''", " '' ");
-    close_quotes(&w);
-    part_short_clitics(&w);
-    part_long_clitics(&w);
-    part_contractions(&w);
-    return count_upper((struct evald_str){ w.text, w.len });
+    finish(w, &s);
+    part_closing(w);
+    part_twin(w, "''", " '' ");
+    close_quotes(w);
+    part_short_clitics(w);
+    part_long_clitics(w);
+    part_contractions(w);
+    w->n_upper += count_upper((struct evald_str){ w->text, w->len });
+}
+
+size_t
+treebank_count_upper(struct evald_call *c, struct evald_str text)
+{
+    struct words w = { .c = c };
+    sentences_english_each(text, count_sentence, &w);
+    return w.n_upper;
 }

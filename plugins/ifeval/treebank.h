@@ -6,7 +6,7 @@
 #include <evald/plugin.h>
 
 /* How many of them are upper case, as str.isupper() has it.  The substitutions are those of
- * NLTK's NLTKWordTokenizer, one by one.  text has no blanks around it. */
+ * NLTK's NLTKWordTokenizer, one by one, in each English sentence. */
 size_t treebank_count_upper(struct evald_call *c, struct evald_str text);
 
 #endif
