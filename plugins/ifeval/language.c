@@ -19,15 +19,17 @@
 #ifndef CERTAIN_BITS
 #define CERTAIN_BITS 100 /* a language that is so far ahead is not overtaken */
 #endif
-#define ROUND 8 /* places between two looks at who leads */
+#define ROUND      8  /* places between two looks at who leads */
+#define PLACES_MIN 64 /* which are looked at first, as far as there are so many */
 
 /* The part of a text that is looked at: characters above U+FFFF, which no profile has, are
- * OUTSIDE. */
+ * OUTSIDE or, in upper case, OUTSIDE_UPPER, which no text has. */
 struct sample {
     uint32_t n;
     uint16_t chars[CHARS_MAX];
 };
-#define OUTSIDE 0xffff
+#define OUTSIDE       0xd800
+#define OUTSIDE_UPPER 0xd801
 
 /* ---- what is looked at ---- */
 
@@ -47,6 +49,8 @@ is_of(char c, const char *others)
 static const char *
 url_end(const char *p, const char *end)
 {
+    if (*p != 'h')
+        return p;
     struct evald_str s = { p, (size_t)(end - p) };
     size_t head = pytext_starts(s, evald_s("http://"))    ? 7
                   : pytext_starts(s, evald_s("https://")) ? 8
@@ -62,12 +66,12 @@ static const char *
 mail_end(const char *p, const char *end)
 {
     const char *q = p + 1, *host = q;
-    while (q < end && q - host < 255 && is_of(*q, "-_"))
+    while (q < end && q - host < 255 && is_of(*q, "-_") && url_end(q, end) == q)
         q++;
     if (q == host)
         return p;
     const char *rest = q;
-    while (q < end && q - rest < 255 && is_of(*q, "-_."))
+    while (q < end && q - rest < 255 && is_of(*q, "-_.") && url_end(q, end) == q)
         q++;
     return q > rest || rest - host > 1 ? q : p;
 }
@@ -104,7 +108,7 @@ sample_take(struct sample *s, struct evald_str text)
     bool joined = false; /* the last character has its mark */
     s->n = 0;
     while (p < end && s->n < CHARS_MAX) {
-        const char *behind = *p == 'h' ? url_end(p, end) : p;
+        const char *behind = url_end(p, end);
         uint32_t head;
         if (*p == '@' && (head = mail_head(s)) > 0 && (behind = mail_end(p, end)) > p)
             s->n -= head;
@@ -121,7 +125,9 @@ sample_take(struct sample *s, struct evald_str text)
         if (joined)
             s->chars[s->n - 1] = letter;
         else
-            s->chars[s->n++] = c > 0xffff ? OUTSIDE : (uint16_t)c;
+            s->chars[s->n++] = c <= 0xffff                     ? (uint16_t)c
+                               : uc_is_property_uppercase(c) ? OUTSIDE_UPPER
+                                                             : OUTSIDE;
     }
 }
 
@@ -167,7 +173,7 @@ sample_clean(struct sample *s)
     for (uint32_t i = 0; i < s->n; i++) {
         uint16_t c = s->chars[i];
         latin += is_between_a_and_z(c);
-        other += c >= 0x300 && !(c >= 0x1e00 && c <= 0x1eff);
+        other += c >= 0x300;
     }
     bool drop = latin * 2 < other;
     for (uint32_t i = 0; i < s->n; i++) {
@@ -185,7 +191,8 @@ sample_clean(struct sample *s)
 static bool
 is_upper(uint16_t c)
 {
-    return c < 0x80 ? c >= 'A' && c <= 'Z' : c < 0x3000 && uc_is_property_uppercase(c);
+    return c < 0x80 ? c >= 'A' && c <= 'Z'
+                    : c == OUTSIDE_UPPER || (c < 0x3000 && uc_is_property_uppercase(c));
 }
 
 /* How many bits likelier each language is than one that has none of the sequences. */
@@ -248,21 +255,12 @@ tally_best(const struct tally *t, int32_t *ret_lead)
     return best;
 }
 
-/* A step that visits all of n places and soon some in each part of them. */
+/* The next of the numbers below a power of two, in an order that has no pattern that a text
+ * could have too: a linear congruential generator, which comes by each once. */
 static uint32_t
-jump_of(uint32_t n)
+next_place(uint32_t at, uint32_t power)
 {
-    uint32_t jump = (uint32_t)((uint64_t)n * 5 / 13) | 1;
-    for (;; jump++) {
-        uint32_t a = n, b = jump;
-        while (b != 0) {
-            uint32_t rest = a % b;
-            a = b;
-            b = rest;
-        }
-        if (a == 1)
-            return jump;
-    }
+    return (at * 1664525 + 1013904223) & (power - 1);
 }
 
 const char *
@@ -270,21 +268,21 @@ language_detect(struct evald_str text)
 {
     struct sample s;
     struct tally t = { 0 };
-    size_t best = 0;
-    int32_t lead;
+    int32_t lead = 0;
+    uint32_t power = 1;
     sample_take(&s, text);
     sample_clean(&s);
-    uint32_t jump = s.n > 1 ? jump_of(s.n) : 1;
-    for (uint32_t i = 0, at = 0; i < s.n; i++, at = at + jump < s.n ? at + jump : at + jump - s.n) {
+    while (power < s.n)
+        power *= 2;
+    for (uint32_t i = 0, at = 0; i < s.n && lead < CERTAIN_BITS * PROFILE_BIT; i++) {
         tally_place(&t, &s, at);
-        if (i % ROUND == ROUND - 1) {
-            best = tally_best(&t, &lead);
-            if (lead >= CERTAIN_BITS * PROFILE_BIT)
-                break;
-        }
+        do {
+            at = next_place(at, power);
+        } while (at >= s.n);
+        if (i >= PLACES_MIN && i % ROUND == 0)
+            tally_best(&t, &lead);
     }
-    best = tally_best(&t, &lead);
-    return t.n_grams > 0 ? profile_names[best] : NULL;
+    return t.n_grams > 0 ? profile_names[tally_best(&t, &lead)] : NULL;
 }
 
 /* ---- of lines ---- */

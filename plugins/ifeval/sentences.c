@@ -186,14 +186,16 @@ is_number(struct evald_str s)
     return true;
 }
 
-/* A letter and a period. */
+#define LETTERS_AND_NUMBERS (UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_N)
+
+/* A letter and a period; a number that is no digit is taken for a letter. */
 static bool
 is_initial(struct evald_str s)
 {
     const char *p = s.ptr, *end = p + s.len;
     uint32_t c = pytext_next(&p, end);
-    return end - p == 1 && *p == '.'
-           && (c == '_' || uc_is_general_category_withtable(c, UC_CATEGORY_MASK_L));
+    return end - p == 1 && *p == '.' && pytext_decimal(c) < 0
+           && (c == '_' || uc_is_general_category_withtable(c, LETTERS_AND_NUMBERS));
 }
 
 static struct evald_str
@@ -318,7 +320,7 @@ closing_end(const char *p, const char *end)
 static void
 count_sentence(struct count *c, const char *from, const char *to)
 {
-    const char *begin = from < to ? closing_end(from, to) : from;
+    const char *begin = c->from != NULL && from < to ? closing_end(from, to) : from;
     if (c->from != NULL && begin > from)
         end_sentence(c, pytext_strip(PIECE(from, begin)).len + from);
     else if (c->from != NULL && c->begin < c->to)
@@ -383,7 +385,8 @@ count_sentences(struct count *count, struct evald_str text)
         count_sentence(count, begin, last.at + 1);
         begin = last.next;
     }
-    count_sentence(count, begin, stripped.ptr + stripped.len);
+    count_sentence(count, begin,
+                   stripped.len > 0 ? stripped.ptr + stripped.len : text.ptr);
     if (count->begin < count->to)
         end_sentence(count, count->to);
 }

@@ -211,3 +211,9 @@ TESTS += %D%/pytext.t
 tests_unit_pytext_t_SOURCES = %D%/test-pytext.c
 tests_unit_pytext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_pytext_t_LDADD = plugins/lib/libpy.la $(UNISTRING_LIBS)
+
+check_PROGRAMS += %D%/language.t
+TESTS += %D%/language.t
+tests_unit_language_t_SOURCES = %D%/test-language.c
+tests_unit_language_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_language_t_LDADD = $(LANGUAGE_LIB) plugins/lib/libpy.la $(UNISTRING_LIBS)
