@@ -5,7 +5,7 @@
 #include "pyre.h"
 #include "pytext.h"
 
-/* Matches of \[.*?\]: a bracket, up to the next closing one, if that is in the same line. */
+/* Matches of \[.*?\]: from a bracket to the next closing one, if that is in its line. */
 static size_t
 count_placeholders(struct evald_str text)
 {
@@ -27,7 +27,7 @@ check_placeholders(struct answer *a, const struct given *given)
     return (double)count_placeholders(a->text) >= given[0].num;
 }
 
-/* Takes one of two bytes, then a period. */
+/* Takes c, which is in lower case, or its capital. */
 static bool
 take_initial(const char **p, const char *end, char c)
 {
@@ -84,10 +84,12 @@ check_postscript(struct answer *a, const struct given *given)
         return has_postscript(a->text, pytext_is(marker, "P.P.S"));
 
     marker = pytext_lower(a->c, marker);
-    /* The blanks before it may be none.  Where they cannot change what the marker means they are
-     * left out, as looking for them from every place costs time by the square of their number. */
-    bool plain = marker.len > 0 && ((marker.ptr[0] >= 'a' && marker.ptr[0] <= 'z')
-                                    || (unsigned char)marker.ptr[0] >= 0x80);
+    /* The blanks before it may be none.  Where they cannot change what the marker means
+     * they are left out, as looking for them from every place costs time by the square of
+     * their number. */
+    bool plain = marker.len > 0
+                 && ((marker.ptr[0] >= 'a' && marker.ptr[0] <= 'z')
+                     || (unsigned char)marker.ptr[0] >= 0x80);
     struct evald_str pattern = pattern_join(a->c, plain ? "" : "\\s*", marker, ".*$");
     return pattern_search(a, "postscript_marker", pattern, PYRE_MULTILINE,
                           pytext_lower(a->c, a->text));

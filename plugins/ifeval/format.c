@@ -24,8 +24,8 @@ count_bullets(struct evald_str text, char mark)
         for (const char *next = at; next < end; at = next)
             if (!pytext_is_space(pytext_next(&next, end)))
                 break;
-        bool found = at < end && *at == mark
-                     && (mark != '*' || (at + 1 < end && at[1] != '*'));
+        bool found =
+            at < end && *at == mark && (mark != '*' || (at + 1 < end && at[1] != '*'));
         const char *behind = found ? at + 1 + (mark == '*') : at;
         p = line_end(behind, end);
         n += found;
@@ -39,7 +39,8 @@ count_bullets(struct evald_str text, char mark)
 int
 check_bullets(struct answer *a, const struct given *given)
 {
-    return (double)(count_bullets(a->text, '*') + count_bullets(a->text, '-')) == given[0].num;
+    return (double)(count_bullets(a->text, '*') + count_bullets(a->text, '-'))
+           == given[0].num;
 }
 
 int
@@ -112,8 +113,8 @@ check_highlights(struct answer *a, const struct given *given)
 int
 check_sections(struct answer *a, const struct given *given)
 {
-    struct evald_str pattern = pattern_join(a->c, "\\s?", pytext_strip(given[0].text),
-                                            "\\s?\\d+\\s?");
+    struct evald_str pattern =
+        pattern_join(a->c, "\\s?", pytext_strip(given[0].text), "\\s?\\d+\\s?");
     int64_t pieces = pattern_count_split(a, "section_spliter", pattern, a->text);
     return pieces < 0 ? -1 : (double)(pieces - 1) >= given[1].num;
 }
@@ -144,7 +145,8 @@ check_json(struct answer *a, const struct given *given)
 static bool
 has_title(struct evald_str line)
 {
-    size_t open = pytext_find(line, evald_s("<<")), close = pytext_rfind(line, evald_s(">>"));
+    size_t open = pytext_find(line, evald_s("<<")),
+           close = pytext_rfind(line, evald_s(">>"));
     if (open == PYTEXT_NONE || close == PYTEXT_NONE || close < open + 3)
         return false;
     const char *p = line.ptr + open, *end = line.ptr + close;

@@ -1,8 +1,9 @@
 /* ifeval.c - basic::ifeval: which of a row's instructions the answer follows.
  *
- * The part of them that are followed is the score, their number its weight.  The instructions
- * are those of IFEval (Zhou et al. 2023, arXiv:2311.07911), in its strict reading; what they
- * check is what Llama Stack's scoring function checks.  See evald-ifeval(7). */
+ * The part of them that are followed is the score, their number its weight.  The
+ * instructions are those of IFEval (Zhou et al. 2023, arXiv:2311.07911), in its strict
+ * reading; what they check is what Llama Stack's scoring function checks.  See
+ * evald-ifeval(7). */
 #include "ifeval.h"
 
 #include "kind.h"
@@ -32,8 +33,8 @@ read_ids(struct evald_call *c, const struct evald_value *v, const struct evald_s
                           "column 'instruction_id_list' is %s, not a list of instructions",
                           kind_name(v));
     if (!kwargs_walk(c, v, ret, ret_n, &odd))
-        return evald_fail(c, EVALD_E_ROW, "instruction_id_list[%zu] is %s, not a string", *ret_n,
-                          kind_name(&odd));
+        return evald_fail(c, EVALD_E_ROW, "instruction_id_list[%zu] is %s, not a string",
+                          *ret_n, kind_name(&odd));
     return EVALD_OK;
 }
 
@@ -44,10 +45,12 @@ follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
     struct given given[KWARGS_MAX] = { 0 };
     a->instruction = instruction_find(id);
     if (a->instruction == NULL)
-        return evald_fail(a->c, EVALD_E_ROW, "instruction_id_list[%zu] is %s, which is no instruction",
+        return evald_fail(a->c, EVALD_E_ROW,
+                          "instruction_id_list[%zu] is %s, which is no instruction",
                           a->place, kwargs_shown(a->c, id));
     if (kwargs->kind == EVALD_ABSENT)
-        return evald_fail(a->c, EVALD_E_ROW, "column 'kwargs' has no element %zu, for instruction '%s'",
+        return evald_fail(a->c, EVALD_E_ROW,
+                          "column 'kwargs' has no element %zu, for instruction '%s'",
                           a->place, a->instruction->id);
     if (kwargs->kind != EVALD_OBJECT)
         return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu] is %s, not an object", a->place,
@@ -98,7 +101,8 @@ static const struct evald_plugin ifeval = {
     .summary = "the part of a row's IFEval instructions that the generated answer follows",
     .params_schema = "{\"type\":\"object\",\"additionalProperties\":true,"
                      "\"description\":\"No parameters of its own; any are ignored.\"}",
-    .params_default = "{\"type\":\"basic\",\"aggregation_functions\":[\"weighted_average\"]}",
+    .params_default =
+        "{\"type\":\"basic\",\"aggregation_functions\":[\"weighted_average\"]}",
     .return_type = "{\"type\":\"number\"}",
     .metrics = "{\"score\":{\"range\":[0,1],\"better\":\"higher\"}}",
     .columns = columns,

@@ -1,5 +1,5 @@
-/* ifeval.h - what the files of basic::ifeval share: instructions, their kwargs, and the answer
- * that is looked at. */
+/* ifeval.h - what the files of basic::ifeval share: instructions, their kwargs, and the
+ * answer that is looked at. */
 #ifndef EVALD_IFEVAL_H
 #define EVALD_IFEVAL_H
 
@@ -18,7 +18,7 @@ struct answer {
     const char *language; /* of answer_language(); NULL until it is asked for */
 };
 
-/* What a kwarg must be.  Every kind is needed: what the reference would make up is refused. */
+/* What a kwarg must be.  All are needed: what the reference would make up is refused. */
 enum kwarg_kind {
     KWARG_NUMBER,   /* a number, or a boolean as 0 or 1 */
     KWARG_COUNT,    /* the same, not negative */
@@ -58,15 +58,22 @@ struct instruction {
 /* NULL: there is none of that id. */
 const struct instruction *instruction_find(struct evald_str id);
 
-instruction_check
-    check_existence, check_frequency, check_forbidden_words, check_letter_frequency, /* keywords.c */
-    check_sentences, check_paragraphs, check_words, check_first_word,                /* length.c */
-    check_placeholders, check_postscript, check_two_responses, check_repeat_prompt,
-    check_no_comma,                                                                  /* content.c */
-    check_bullets, check_constrained, check_highlights, check_sections, check_json,
-    check_title,                                                                     /* format.c */
-    check_language, check_capital_words, check_english_capital, check_english_lowercase, /* case.c */
-    check_end, check_quotation;                                                      /* startend.c */
+/* keywords.c */
+instruction_check check_existence, check_frequency, check_forbidden_words,
+    check_letter_frequency;
+/* length.c */
+instruction_check check_sentences, check_paragraphs, check_words, check_first_word;
+/* content.c */
+instruction_check check_placeholders, check_postscript, check_two_responses,
+    check_repeat_prompt, check_no_comma;
+/* format.c */
+instruction_check check_bullets, check_constrained, check_highlights, check_sections,
+    check_json, check_title;
+/* case.c */
+instruction_check check_language, check_capital_words, check_english_capital,
+    check_english_lowercase;
+/* startend.c */
+instruction_check check_end, check_quotation;
 
 /* The language of most lines, asked for once in a row. */
 const char *answer_language(struct answer *a);

@@ -9,7 +9,8 @@ check_existence(struct answer *a, const struct given *given)
 {
     const struct given *keywords = &given[0];
     for (size_t i = 0; i < keywords->n; i++) {
-        int found = pattern_search(a, "keywords", keywords->list[i], PYRE_IGNORECASE, a->text);
+        int found =
+            pattern_search(a, "keywords", keywords->list[i], PYRE_IGNORECASE, a->text);
         if (found <= 0)
             return found;
     }
@@ -19,8 +20,8 @@ check_existence(struct answer *a, const struct given *given)
 int
 check_frequency(struct answer *a, const struct given *given)
 {
-    int64_t n = pattern_count(a, "keyword", pytext_strip(given[0].text), PYRE_IGNORECASE,
-                              a->text);
+    int64_t n =
+        pattern_count(a, "keyword", pytext_strip(given[0].text), PYRE_IGNORECASE, a->text);
     return n < 0 ? -1 : given_compares((size_t)n, &given[1], &given[2]);
 }
 
@@ -37,8 +38,9 @@ check_forbidden_words(struct answer *a, const struct given *given)
     return 1;
 }
 
-/* How often letter, of ASCII and in lower case, is in text.lower().  Two characters beyond ASCII
- * become one of it: the sign of Kelvin, and the capital i with a dot, which keeps the dot. */
+/* How often letter, of ASCII and in lower case, is in text.lower().  Two characters beyond
+ * ASCII become one of it: the sign of Kelvin, and the capital i with a dot, which keeps the
+ * dot. */
 static size_t
 count_ascii(struct evald_str text, char letter)
 {

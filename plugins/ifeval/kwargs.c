@@ -7,8 +7,9 @@
 
 /* Of the list that response_language knows; Chinese is not on it. */
 static const char *const languages[] = {
-    "en", "es", "pt", "ar", "hi", "fr", "ru", "de", "ja", "it", "bn", "uk", "th", "ur", "ta",
-    "te", "bg", "ko", "pl", "he", "fa", "vi", "ne", "sw", "kn", "mr", "gu", "pa", "ml", "fi",
+    "en", "es", "pt", "ar", "hi", "fr", "ru", "de", "ja", "it",
+    "bn", "uk", "th", "ur", "ta", "te", "bg", "ko", "pl", "he",
+    "fa", "vi", "ne", "sw", "kn", "mr", "gu", "pa", "ml", "fi",
 };
 
 static bool
@@ -19,10 +20,11 @@ needs(const struct answer *a, const char *name)
 }
 
 static bool
-is_no(const struct answer *a, const char *name, const struct evald_value *v, const char *what)
+is_no(const struct answer *a, const char *name, const struct evald_value *v,
+      const char *what)
 {
-    evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not %s", a->place, name, kind_name(v),
-               what);
+    evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not %s", a->place, name,
+               kind_name(v), what);
     return false;
 }
 
@@ -53,9 +55,10 @@ read_number(const struct answer *a, const struct kwarg *k, const struct evald_va
         return is_no(a, k->name, v, "a number");
     if (k->kind == KWARG_COUNT && v->num < 0)
         return needs(a, k->name);
-    if (k->kind == KWARG_ORDINAL && v->kind == EVALD_NUMBER && !(v->flags & EVALD_INTEGER)) {
-        evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not an integer", a->place, k->name,
-                   v->str.ptr);
+    if (k->kind == KWARG_ORDINAL && v->kind == EVALD_NUMBER
+        && !(v->flags & EVALD_INTEGER)) {
+        evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not an integer", a->place,
+                   k->name, v->str.ptr);
         return false;
     }
     ret->num = v->num;
@@ -110,8 +113,8 @@ sort(struct evald_str *list, size_t n)
 }
 
 bool
-kwargs_walk(struct evald_call *c, const struct evald_value *value, const struct evald_str **ret,
-            size_t *ret_n, struct evald_value *ret_odd)
+kwargs_walk(struct evald_call *c, const struct evald_value *value,
+            const struct evald_str **ret, size_t *ret_n, struct evald_value *ret_odd)
 {
     struct evald_str *list = NULL, key;
     struct evald_value element;
@@ -176,12 +179,9 @@ read_one(const struct answer *a, const struct kwarg *k, const struct evald_value
     switch (k->kind) {
     case KWARG_NUMBER:
     case KWARG_COUNT:
-    case KWARG_ORDINAL:
-        return read_number(a, k, v, ret);
-    case KWARG_LIST:
-        return read_list(a, k, v, ret);
-    default:
-        return read_text(a, k, v, ret);
+    case KWARG_ORDINAL: return read_number(a, k, v, ret);
+    case KWARG_LIST: return read_list(a, k, v, ret);
+    default: return read_text(a, k, v, ret);
     }
 }
 

@@ -65,8 +65,8 @@ check_paragraphs(struct answer *a, const struct given *given)
     return (double)n == given[0].num;
 }
 
-/* The first word of a paragraph that is not blank: without leading quotes, up to a mark, and
- * letter by letter in lower case, so that no letter looks at its neighbours. */
+/* The first word of a paragraph that is not blank: without leading quotes, up to a mark,
+ * and letter by letter in lower case, so that no letter looks at its neighbours. */
 static struct evald_str
 first_word(struct evald_call *c, struct evald_str paragraph)
 {
@@ -81,7 +81,8 @@ first_word(struct evald_call *c, struct evald_str paragraph)
     while (p < end && memchr(".,?!'\"", *p, 6) == NULL) {
         const char *begin = p;
         pytext_next(&p, end);
-        evald_put(c, &lower, pytext_lower(c, (struct evald_str){ begin, (size_t)(p - begin) }));
+        evald_put(c, &lower,
+                  pytext_lower(c, (struct evald_str){ begin, (size_t)(p - begin) }));
     }
     return lower.text;
 }

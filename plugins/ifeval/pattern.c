@@ -10,13 +10,14 @@ compile(const struct answer *a, const char *kwarg, struct evald_str pattern, uns
     char why[PYRE_WHY];
     struct pyre *re = pyre_compile_with(pattern, flags, why);
     if (re == NULL)
-        evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: invalid regex %s: %s", a->place, kwarg,
-                   kwargs_shown(a->c, pattern), why);
+        evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: invalid regex %s: %s", a->place,
+                   kwarg, kwargs_shown(a->c, pattern), why);
     return re;
 }
 
 static int
-given_up(const struct answer *a, const char *kwarg, struct evald_str pattern, const char *why)
+given_up(const struct answer *a, const char *kwarg, struct evald_str pattern,
+         const char *why)
 {
     return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: regex %s: %s", a->place, kwarg,
                       kwargs_shown(a->c, pattern), why);

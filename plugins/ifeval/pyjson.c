@@ -99,7 +99,8 @@ take_string(struct scan *s)
         if (take(s, 'u')) {
             if (!take_hex(s))
                 return false;
-        } else if (s->at == s->end || *s->at == '\0' || strchr("\"\\/bfnrt", *s->at) == NULL) {
+        } else if (s->at == s->end || *s->at == '\0'
+                   || strchr("\"\\/bfnrt", *s->at) == NULL) {
             return false;
         } else {
             s->at++;

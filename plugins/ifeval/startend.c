@@ -25,7 +25,7 @@ check_end(struct answer *a, const struct given *given)
 static const struct quotes {
     const char *language, *open, *close;
 } quotes[] = {
-    { "ja", "「", "」" },    { "ru", "«", "»" },    { "th", "“", "”" },
+    { "ja", "「", "」" },  { "ru", "«", "»" },    { "th", "“", "”" },
     { "zh-cn", "“", "”" }, { "zh-tw", "“", "”" },
 };
 #define N_QUOTES (sizeof quotes / sizeof quotes[0])
@@ -37,8 +37,9 @@ is_mark(struct answer *a, bool opens)
     struct evald_str text = a->text;
     bool other = false;
     for (size_t i = 0; i < N_QUOTES; i++)
-        other = other || (opens ? pytext_starts(text, evald_s(quotes[i].open))
-                                : pytext_ends(text, evald_s(quotes[i].close)));
+        other = other
+                || (opens ? pytext_starts(text, evald_s(quotes[i].open))
+                          : pytext_ends(text, evald_s(quotes[i].close)));
     if (!other)
         return text.ptr[opens ? 0 : text.len - 1] == '"';
     const char *language = answer_language(a);

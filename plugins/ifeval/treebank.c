@@ -7,8 +7,8 @@
 #include "pytext.h"
 #include "sentences.h"
 
-/* The text as the substitutions so far have left it, and room for the next one.  Most of them
- * find nothing to do: which bytes there are tells so at once. */
+/* The text as the substitutions so far have left it, and room for the next one.  Most of
+ * them find nothing to do: which bytes there are tells so at once. */
 struct words {
     struct evald_call *c;
     char *text, *other;
@@ -205,8 +205,8 @@ is_blank(const char *p, const char *end)
     return pytext_strip((struct evald_str){ p, (size_t)(end - p) }).len == 0;
 }
 
-/* ([^\.])(\.)(CLOSING*)\s*$: the last period, when nothing but closing marks and blanks is behind
- * it.  apart: a blank before the marks too. */
+/* ([^\.])(\.)(CLOSING*)\s*$: the last period, when nothing but closing marks and blanks is
+ * behind it.  apart: a blank before the marks too. */
 static void
 part_last_period(struct words *w, const char *closing, const char *const *wide, bool apart)
 {
@@ -379,7 +379,8 @@ part_short_clitics(struct words *w)
 static void
 part_long_clitics(struct words *w)
 {
-    static const char *const endings[] = { "'ll ", "'LL ", "'re ", "'RE ", "'ve ", "'VE ", NULL };
+    static const char *const endings[] = { "'ll ", "'LL ", "'re ", "'RE ",
+                                           "'ve ", "'VE ", NULL };
     if (!w->has['\''])
         return;
     struct pass s = begin(w);
@@ -402,11 +403,11 @@ static const struct contraction {
     bool blank_before; /* a blank stands before it, and goes; else it begins a word */
     bool blank_behind; /* one stands behind it, and stays; else it ends a word */
 } contractions[] = {
-    { "can", "not", false, false },  { "d", "'ye", false, false },
-    { "gim", "me", false, false },   { "gon", "na", false, false },
-    { "got", "ta", false, false },   { "lem", "me", false, false },
-    { "more", "'n", false, false },  { "wan", "na", false, true },
-    { "'t", "is", true, false },     { "'t", "was", true, false },
+    { "can", "not", false, false }, { "d", "'ye", false, false },
+    { "gim", "me", false, false },  { "gon", "na", false, false },
+    { "got", "ta", false, false },  { "lem", "me", false, false },
+    { "more", "'n", false, false }, { "wan", "na", false, true },
+    { "'t", "is", true, false },    { "'t", "was", true, false },
 };
 #define N_CONTRACTIONS (sizeof contractions / sizeof contractions[0])
 
@@ -491,6 +492,12 @@ part_contractions(struct words *w)
 
 /* ---- all of it ---- */
 
+static bool
+is_plain(char c)
+{
+    return (unsigned char)c > ' ' && (unsigned char)c < 0x7f;
+}
+
 static size_t
 count_upper(struct evald_str text)
 {
@@ -498,7 +505,7 @@ count_upper(struct evald_str text)
     for (const char *p = text.ptr, *end = p + text.len; p < end;) {
         const char *begin = p;
         bool upper = false, lower = false;
-        for (; p < end && *p > ' ' && *p < 0x7f; p++) {
+        for (; p < end && is_plain(*p); p++) {
             upper = upper || (*p >= 'A' && *p <= 'Z');
             lower = lower || (*p >= 'a' && *p <= 'z');
         }

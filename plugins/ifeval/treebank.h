@@ -1,5 +1,5 @@
-/* treebank.h - words as the Penn Treebank has them: punctuation, clitics (DON'T is DO N'T) and
- * parts of contractions (CANNOT is CAN NOT) stand alone. */
+/* treebank.h - words as the Penn Treebank has them: punctuation, clitics (DON'T is DO N'T)
+ * and parts of contractions (CANNOT is CAN NOT) stand alone. */
 #ifndef EVALD_IFEVAL_TREEBANK_H
 #define EVALD_IFEVAL_TREEBANK_H
 
