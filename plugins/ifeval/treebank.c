@@ -98,7 +98,7 @@ begins(const char *p, const char *end, const char *with)
     return (size_t)(end - p) >= n && memcmp(p, with, n) == 0;
 }
 
-/* All that begin with a two-byte or three-byte character's first byte. */
+/* With one of a list that NULL ends. */
 static bool
 begins_any(const char *p, const char *end, const char *const *list)
 {
