@@ -4,5 +4,6 @@ include %D%/lib/local.mk
 include %D%/basic/local.mk
 include %D%/baseline/local.mk
 include %D%/judge/local.mk
+include %D%/braintrust/local.mk
 include %D%/openai/local.mk
 include %D%/huggingface/local.mk

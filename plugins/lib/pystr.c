@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "common/unprintable.h"
+#include "pylist.h"
 #include "pystr.h"
 
-#define UNIQUE_MAX 1000 /* members of an object that are looked at for duplicates */
 #define DEPTH_MAX 1000  /* deeper than the host lets through; for the stack's sake */
 
 static void put_repr(struct evald_call *c, struct evald_buf *b, const struct evald_value *v,
@@ -120,56 +120,12 @@ put_quoted(struct evald_call *c, struct evald_buf *b, struct evald_str s)
 
 /* ---- containers ---- */
 
-struct member {
-    struct evald_str key;
-    struct evald_value value;
-};
-
-/* All of a container, in order: reading ahead keeps the host at one text at a time. */
-static size_t
-members_of(struct evald_call *c, struct evald_str json, struct member **ret)
-{
-    struct member *all = NULL, one;
-    size_t n = 0, room = 0;
-    for (size_t at = 0; evald_each(c, json, &at, &one.key, &one.value) > 0; n++) {
-        if (n == room) {
-            room = 2 * room + 8;
-            struct member *more = evald_alloc(c, room * sizeof *more);
-            if (n > 0)
-                memcpy(more, all, n * sizeof *more);
-            all = more;
-        }
-        all[n] = one;
-    }
-    *ret = all;
-    return n;
-}
-
-/* As a dict has them: each name once, at its first place, with its last value. */
-static size_t
-as_dict(struct member *all, size_t n)
-{
-    size_t kept = 0;
-    if (n > UNIQUE_MAX)
-        return n;
-    for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < kept && !same_text(all[k].key, all[i].key))
-            k++;
-        all[k] = k < kept ? (struct member){ all[k].key, all[i].value } : all[i];
-        kept += k == kept;
-    }
-    return kept;
-}
-
 static void
 put_container(struct evald_call *c, struct evald_buf *b, const struct evald_value *v, int depth)
 {
     bool object = v->kind == EVALD_OBJECT;
-    struct member *all;
-    size_t n = members_of(c, v->str, &all);
-    if (object)
-        n = as_dict(all, n);
+    struct pylist_member *all;
+    size_t n = pylist_members(c, v, &all);
     evald_put(c, b, evald_s(object ? "{" : "["));
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
