@@ -6,6 +6,7 @@ API_TESTS = \
 	%D%/access.bats \
 	%D%/append.bats \
 	%D%/benchmarks.bats \
+	%D%/braintrust.bats \
 	%D%/clients.bats \
 	%D%/compare.bats \
 	%D%/control.bats \

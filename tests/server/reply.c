@@ -101,14 +101,15 @@ reply_text(struct text *t, const struct request *r, bool chat, long id, struct s
     text_putc(t, '}');
 }
 
+/* The first rule that matches decides, also when it gives text in place of the call. */
 static const struct reply_rule *
 rule_for_call(const struct request *r, struct str prompt)
 {
     for (size_t i = 0; i < options.n_rules; i++) {
         const struct reply_rule *rule = &options.rules[i];
-        if (rule->call != NULL && str_is(r->must_call, rule->call)
+        if (!rule->embedding && (rule->call == NULL || str_is(r->must_call, rule->call))
             && memmem(prompt.ptr, prompt.len, rule->match, rule->match_len) != NULL)
-            return rule;
+            return rule->call != NULL ? rule : NULL;
     }
     return NULL;
 }

@@ -22,6 +22,8 @@ static struct function functions[] = {
       .provider_id = (char *)"llm-as-judge" },
     { .id = (char *)"acme::gone", .plugin_id = (char *)"acme::gone",
       .provider_id = (char *)"acme" },
+    { .id = (char *)"acme::mean", .plugin_id = (char *)"acme::mean",
+      .provider_id = (char *)"acme" },
 };
 
 static struct plugin plugins[] = {
@@ -31,6 +33,7 @@ static struct plugin plugins[] = {
     { .id = (char *)"acme::plain", .kind = PLUGIN_SCORER },
     { .id = (char *)"llm-as-judge::base", .kind = PLUGIN_SCORER },
     { .id = (char *)"model::openai", .kind = PLUGIN_MODEL },
+    { .id = (char *)"acme::mean", .kind = PLUGIN_SCORER },
 };
 
 static struct conf_model models[] = {
@@ -152,6 +155,16 @@ test_params(void)
            "[{\"id\":\"basic::free\",\"plugin\":\"basic::free\",\"params\":{},"
            "\"aggregation_functions\":[]}]",
            "an empty list of aggregations is a list");
+    is_str(scoring("{\"acme::mean\":{\"type\":\"basic\",\"aggregation_functions\":[]}}",
+                   "functions"),
+           "[{\"id\":\"acme::mean\",\"plugin\":\"acme::mean\",\"params\":{},"
+           "\"aggregation_functions\":[\"average\"]}]",
+           "or the function's own, where the plugin says so");
+    is_str(scoring("{\"acme::mean\":{\"type\":\"basic\",\"aggregation_functions\":"
+                   "[\"median\"]}}", "functions"),
+           "[{\"id\":\"acme::mean\",\"plugin\":\"acme::mean\",\"params\":{},"
+           "\"aggregation_functions\":[\"median\"]}]",
+           "a list with something in it counts in either case");
     is_str(scoring("{\"acme::tone\":null}", "functions"),
            "[{\"id\":\"acme::tone\",\"plugin\":\"acme::tone\",\"params\":{\"threshold\":0.9,"
            "\"words\":[\"a\"]},\"aggregation_functions\":[\"median\"]}]",
@@ -386,6 +399,11 @@ main(void)
         parsed("{\"type\":\"basic\",\"aggregation_functions\":[\"accuracy\"]}");
     functions[2].params = parsed("{\"type\":\"basic\",\"aggregation_functions\":[\"median\"],"
                                  "\"threshold\":0.9}");
+    functions[ARRAY_LEN(functions) - 1].params =
+        parsed("{\"type\":\"basic\",\"aggregation_functions\":[\"average\"]}");
+    plugins[ARRAY_LEN(plugins) - 1].params_schema = parsed(
+        "{\"type\":\"object\",\"properties\":{\"aggregation_functions\":{\"type\":\"array\","
+        "\"evald:empty_is_default\":true}}}");
     plugins[1].params_schema = parsed(
         "{\"type\":\"object\",\"properties\":{\"type\":{\"const\":\"regex_parser\"},"
         "\"parsing_regexes\":{\"type\":\"array\",\"default\":[]}}}");
