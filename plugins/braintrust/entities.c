@@ -8,7 +8,7 @@
 #include "pylist.h"
 #include "similarity.h"
 
-#define ENTITIES_MAX 512 /* of each side: all pairs are compared, and matched in cubic time */
+#define ENTITIES_MAX 512 /* of each side: all pairs are compared, and a step asks 1024 times */
 
 static const struct function extract_entities = {
     "extract_entities",

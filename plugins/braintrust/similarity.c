@@ -1,11 +1,8 @@
 #include <math.h>
 
+#include "kind.h"
 #include "pytext.h"
 #include "similarity.h"
-
-/* Servers bound how many texts a request may have, 32 the least by default; and a reply is at
- * most 16 MiB. */
-#define TEXTS_PER_ASK 32
 
 struct vector {
     struct evald_str text;
@@ -44,15 +41,11 @@ similarity_ask(struct work *w)
 {
     const struct vectors *v = w->vectors;
     int32_t rc = EVALD_WAIT;
-    for (size_t i = 0; i < v->n && rc == EVALD_WAIT;) {
+    for (size_t i = 0; i < v->n && rc == EVALD_WAIT; i++) {
         struct evald_buf b = EVALD_BUF;
-        size_t end = v->n - i > TEXTS_PER_ASK ? i + TEXTS_PER_ASK : v->n;
-        evald_put(w->c, &b, evald_s("{\"kind\":\"embedding\",\"input\":["));
-        for (const char *comma = ""; i < end; i++, comma = ",") {
-            evald_put(w->c, &b, evald_s(comma));
-            evald_put(w->c, &b, evald_s(evald_quote(w->c, v->all[i].text)));
-        }
-        evald_put(w->c, &b, evald_s("]}"));
+        evald_put(w->c, &b, evald_s("{\"kind\":\"embedding\",\"input\":"));
+        evald_put(w->c, &b, evald_s(evald_quote(w->c, v->all[i].text)));
+        evald_put(w->c, &b, evald_s("}"));
         rc = evald_ask_model(w->c, w->judge->embedder, b.text);
     }
     return rc;
@@ -65,14 +58,15 @@ read_vector(struct work *w, struct vector *v, struct evald_value list)
     struct evald_value one;
     size_t room = 1;
     if (list.kind != EVALD_ARRAY)
-        return evald_fail(w->c, EVALD_E_REMOTE, "embedding model: an embedding is no array");
+        return evald_fail(w->c, EVALD_E_REMOTE, "embedding model: the embedding is %s where an"
+                          " array of numbers is needed", kind_name(&list));
     for (size_t i = 0; i < list.str.len; i++)
         room += list.str.ptr[i] == ',';
     v->of = evald_alloc(w->c, room * sizeof *v->of);
     double squares = 0;
     for (size_t at = 0; v->n < room && evald_each(w->c, list.str, &at, &key, &one) > 0;) {
         if (one.kind != EVALD_NUMBER || !isfinite(one.num))
-            return evald_fail(w->c, EVALD_E_REMOTE, "embedding model: element %zu of an"
+            return evald_fail(w->c, EVALD_E_REMOTE, "embedding model: element %zu of the"
                               " embedding is no finite number", v->n);
         v->of[v->n++] = one.num;
         squares += one.num * one.num;
@@ -85,25 +79,13 @@ int32_t
 similarity_read(struct work *w)
 {
     struct vectors *v = w->vectors;
-    size_t next = 0;
-    for (size_t i = 0; i < w->event->n_replies; i++) {
+    for (size_t i = 0; i < v->n; i++) {
         const struct evald_reply *reply = w->event->replies[i];
         if (reply->status < 0)
             return evald_fail(w->c, reply->status, "embedding model: %s", reply->body.ptr);
-        struct evald_value list = evald_get(w->c, reply->body, "/embeddings"), one;
-        struct evald_str key;
-        size_t end = v->n - next > TEXTS_PER_ASK ? next + TEXTS_PER_ASK : v->n, at = 0;
-        while (list.kind == EVALD_ARRAY && evald_each(w->c, list.str, &at, &key, &one) > 0) {
-            if (next == end)
-                return evald_fail(w->c, EVALD_E_REMOTE, "embedding model: more embeddings than"
-                                  " texts");
-            if (read_vector(w, &v->all[next], one) < 0)
-                return EVALD_E_REMOTE;
-            next++;
-        }
-        if (next < end)
-            return evald_fail(w->c, EVALD_E_REMOTE, "embedding model: the reply lacks %zu"
-                              " embeddings", end - next);
+        struct evald_value list = evald_get(w->c, reply->body, "/embeddings/0");
+        if (read_vector(w, &v->all[i], list) < 0)
+            return EVALD_E_REMOTE;
     }
     return EVALD_OK;
 }

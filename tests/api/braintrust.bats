@@ -99,23 +99,25 @@ NEAR='{"name":"EmbeddingSimilarity","score":0.5,"metadata":{},"error":null}'
 
 @test "answer-correctness: statements and similarity" {
     scores answer-correctness "{\"score\":0.575,\"metadata\":{\"factuality\":{\"TP\":[\"t\"],\"FP\":[\"f\"],\"FN\":[\"n\"]},\"factuality_score\":0.5,\"answer_similarity\":$SIMILAR,\"answer_similarity_score\":0.7999999999999998}}" 0.575
-    [ "$(sent .model)" = $'"mini-1"\n"vectors-1"' ]
+    [ "$(sent .model)" = $'"mini-1"\n"vectors-1"\n"vectors-1"' ]
 }
 
-@test "answer-similarity: two embeddings in one request" {
+@test "answer-similarity: an embedding of each answer" {
     scores answer-similarity '{"score":0.7999999999999998,"metadata":{}}' 0.7999999999999998
-    [ "$(sent .)" = '{"model":"vectors-1","input":["It is the Lutz.","The Lutz runs through it."]}' ]
+    [ "$(sent . | LC_ALL=C sort)" = '{"model":"vectors-1","input":"It is the Lutz."}
+{"model":"vectors-1","input":"The Lutz runs through it."}' ]
 }
 
 @test "a text is embedded once in a row" {
     scores answer-similarity '{"score":1.0,"metadata":{}}' 1.0 null "$(row '"expected_answer":"It is the Lutz."')"
-    [ "$(sent .input)" = '["It is the Lutz."]' ]
+    [ "$(sent .input)" = '"It is the Lutz."' ]
 }
 
 @test "answer-relevancy: three questions, each against the one asked" {
     local q='{"question":"Which river?","noncommittal":0}'
     scores answer-relevancy "{\"score\":0.5,\"metadata\":{\"questions\":[$q,$q,$q],\"similarity\":[$NEAR,$NEAR,$NEAR],\"temperature\":0.5}}" 0.5
-    [ "$(sent '.temperature // .input')" = $'0.5\n0.5\n0.5\n["Which river?","Which river runs there?"]' ]
+    [ "$(sent .temperature)" = $'0.5\n0.5\n0.5\nnull\nnull' ]
+    [ "$(sent 'select(.input).input' | LC_ALL=C sort)" = $'"Which river runs there?"\n"Which river?"' ]
 }
 
 @test "faithfulness: statements of the generated answer, judged by the context" {
