@@ -39,6 +39,15 @@ work_text(struct work *w, const struct evald_value *v)
     return b.text;
 }
 
+/* What the host passes in is gone when a step returns. */
+static struct evald_str
+keep(struct work *w, struct evald_str s)
+{
+    struct evald_buf b = EVALD_BUF;
+    evald_put(w->c, &b, s);
+    return b.text;
+}
+
 static const char *
 column_name(enum column column)
 {
@@ -54,7 +63,7 @@ work_column(struct work *w, enum column column, struct evald_str *ret)
     if (v->kind == EVALD_NULL || v->kind == EVALD_ABSENT)
         return evald_fail(w->c, EVALD_E_ROW, "column '%s' is %s", column_name(column),
                           kind_name(v));
-    *ret = work_text(w, v);
+    *ret = keep(w, work_text(w, v));
     return EVALD_OK;
 }
 
@@ -70,7 +79,7 @@ work_context(struct work *w, struct evald_str *ret)
 {
     const struct evald_value *v = &w->row->cols[CONTEXT];
     if (v->kind == EVALD_STRING) {
-        *ret = v->str;
+        *ret = keep(w, v->str);
         return EVALD_OK;
     }
     if (v->kind != EVALD_ARRAY)

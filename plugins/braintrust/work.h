@@ -36,11 +36,12 @@ enum column { QUESTION, EXPECTED, GENERATED, CONTEXT };
 /* A value as text: strings as they are, arrays and objects as JSON with ", " and ": " and
  * without characters beyond ASCII, anything else as Python's str() has it. */
 struct evald_str work_text(struct work *w, const struct evald_value *v);
-/* EVALD_E_ROW where the column is null. */
+/* The column's text, which lives as long as the row; EVALD_E_ROW where it is null. */
 int32_t work_column(struct work *w, enum column column, struct evald_str *ret);
-/* Where null will do: empty text. */
+/* Where null will do: empty text.  For this step alone. */
 struct evald_str work_column_or_none(struct work *w, enum column column);
-/* The context: a string, or an array of strings, joined by line feeds.  Else EVALD_E_ROW. */
+/* The context, which lives as long as the row: a string, or an array of strings, joined by
+ * line feeds.  Else EVALD_E_ROW. */
 int32_t work_context(struct work *w, struct evald_str *ret);
 
 /* ---- numbers and lists of a judge ---- */
