@@ -62,7 +62,7 @@ graded() {
 }
 
 @test "Q3: an unknown function in a request is named with the providers there are" {
-    posts 400 "$(error_body 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, llm-as-judge. Make sure there is an Scoring provider serving this scoring_function.')" \
+    posts 400 "$(error_body 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, braintrust, llm-as-judge. Make sure there is an Scoring provider serving this scoring_function.')" \
         /v1/scoring/score '{"input_rows":[],"scoring_functions":{"nope":null}}'
 }
 
@@ -94,7 +94,7 @@ graded() {
 }
 
 @test "without a provider it cannot be told whose function it is" {
-    posts 400 "$(error_body 'Invalid value: provider_id is needed: the scoring providers are basic, llm-as-judge')" \
+    posts 400 "$(error_body 'Invalid value: provider_id is needed: the scoring providers are basic, braintrust, llm-as-judge')" \
         $at '{"scoring_fn_id":"x","description":"d","return_type":{"type":"number"}}'
     posts 400 "$(error_body 'Invalid value: Provider `acme` not found')" \
         $at '{"scoring_fn_id":"x","description":"d","return_type":{"type":"number"},"provider_id":"acme"}'
@@ -173,7 +173,7 @@ graded() {
 @test "D31: a benchmark with an unknown function is refused before anything is generated" {
     chat_rows 1 | put_rows d
     put_benchmark b d nope
-    post_says 400 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, llm-as-judge. ' \
+    post_says 400 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, braintrust, llm-as-judge. ' \
         /v1alpha/eval/benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::oracle)}"
     answers 200 '{"data":[],"has_more":false}' GET /v1alpha/eval/jobs
     post_says 400 'Invalid value: Scoring_function `nope` not served by ' /v1alpha/eval/benchmarks/b/evaluations \
