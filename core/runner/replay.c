@@ -336,6 +336,7 @@ play_row(struct replay *r, struct play *p, struct instance *in)
     if (p->problem.len == 0 && jtext_next(&p->asks, NULL, &tape))
         differs(p, "ended after %u asks, the tape goes on", p->n_asked);
     task_free(t);
+    task_env_fini(&env);
 }
 
 struct scored {
