@@ -514,6 +514,9 @@ answer_nexts(struct job *j)
                               n->from, next_read, q);
         else
             journal_read_scored(j->journal, n->function, n->from, next_read, q);
+        /* the last record has come: the store has time while aggregates are computed */
+        if (kind == 1 && n->function == 0 && n->from == 0)
+            journal_checkpoint_begin(j->journal);
     }
 }
 

@@ -436,3 +436,16 @@ journal_checkpoint(struct journal *j, store_done_fn *done, void *arg)
 {
     op_start(op_new(j, checkpoint_write, tell_done, (void (*)(void))done, arg));
 }
+
+static int
+checkpoint_some(struct op *op)
+{
+    sqlite3_wal_checkpoint_v2(op->j->w, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return 0;
+}
+
+void
+journal_checkpoint_begin(struct journal *j)
+{
+    op_start(op_new(j, checkpoint_some, tell_done, NULL, NULL));
+}
