@@ -211,3 +211,10 @@ TESTS += %D%/pytext.t
 tests_unit_pytext_t_SOURCES = %D%/test-pytext.c
 tests_unit_pytext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_pytext_t_LDADD = plugins/lib/libpy.la $(UNISTRING_LIBS)
+
+check_PROGRAMS += %D%/scorers-alloc.t
+TESTS += %D%/scorers-alloc.t
+tests_unit_scorers_alloc_t_SOURCES = %D%/test-scorers-alloc.c
+tests_unit_scorers_alloc_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(JSON_C_CFLAGS)
+tests_unit_scorers_alloc_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=arena_alloc,--wrap=arena_zalloc,--wrap=arena_copy
+tests_unit_scorers_alloc_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) $(JSON_C_LIBS) $(DL_LIBS) -lm
