@@ -21,20 +21,24 @@
 #define WARM    2
 #define COUNTED 2
 
-static bool inside;     /* of a callback, while it counts */
-static unsigned arenas; /* depth of calls of the arena */
-static unsigned long taken;
+/* Volatile: compilers know malloc, and that it changes nothing of ours. */
+static volatile bool inside;     /* of a callback, while it counts */
+static volatile unsigned arenas; /* depth of calls of the arena */
+static volatile unsigned long taken;
 
 static void
 note(void)
 {
-    taken += inside && arenas == 0;
+    if (inside && arenas == 0)
+        taken++;
 }
 
 /* ---- malloc, seen by all that is loaded ---- */
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-#include <sanitizer/allocator_interface.h>
+/* the sanitizer's, which has a malloc of its own; not all compilers bring its header along */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
 
 static void
 on_malloc(const volatile void *p, size_t n)
