@@ -2,7 +2,8 @@
  *
  * The rows of every tape of this tree's scorers are scored by the real host code, each a few
  * times; of the later ones it is counted what is asked of malloc between the call of score()
- * and its return.  Blocks of the row's arena are the host's and do not count. */
+ * and its return.  Blocks of the row's arena are the host's and do not count; nor do rows that
+ * cannot be scored. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -190,7 +191,8 @@ open_instance(struct plugin *p, json_object *given)
     return host_open(&call, &instance, p, p->desc.id, str_z(instance_params), &err) == 0;
 }
 
-static void
+/* What it took of malloc; 0 when the row cannot be scored. */
+static unsigned long
 score_once(struct task_env *env, struct str row)
 {
     const struct plugin *p = instance.plugin;
@@ -202,12 +204,15 @@ score_once(struct task_env *env, struct str row)
     for (size_t i = 0; i < p->n_columns; i++) {
         cols[i] = host_value(env->arena, vals[i]);
         if (vals[i].kind == J_ABSENT && !p->optional[i])
-            return;
+            return 0;
     }
     struct evald_row r = { .size = sizeof r, .cols = cols, .json = { text.ptr, text.len } };
     struct task *t = task_new(env, &instance, &r, 1);
+    taken = 0;
     task_run(t, &call);
+    bool scored = t->status == EVALD_OK;
     task_free(t);
+    return scored ? taken : 0;
 }
 
 static void
@@ -219,11 +224,10 @@ score_row(struct sum *s, const char *name, json_object *row)
     CLEANUP_FREE char *text = json_text(row);
     for (int i = 0; i < WARM + COUNTED; i++) {
         counting = i >= WARM;
-        taken = 0;
-        score_once(&env, str_z(text));
-        if (taken > 0 && s->taken == 0)
+        unsigned long n = score_once(&env, str_z(text));
+        if (n > 0 && s->taken == 0)
             snprintf(s->worst, sizeof s->worst, "%s", name);
-        s->taken += taken;
+        s->taken += n;
         counting = false;
         arena_reset(&arena);
     }
