@@ -9,7 +9,7 @@
 #include "common/mem.h"
 #include "daemon/sched_impl.h"
 
-#define QUEUE_MAX      (128u << 10) /* bytes of records held before the runner has to wait */
+#define QUEUE_MAX      (512u << 10) /* bytes of records held before the runner has to wait */
 #define BATCH_BYTES    (32u << 10) /* enough for a transaction of its own */
 #define BATCH_DELAY_S  0.1
 #define KILL_DELAY_S   5.0
