@@ -187,8 +187,7 @@ test_params(void)
            "\"parsing_regexes\":[\"x\"]},\"aggregation_functions\":[]}]",
            "the tag that the schema names");
     is_str(scoring("{\"basic::regex\":{\"type\":\"basic\"}}", "functions"),
-           "invalid: basic::regex: params of type 'basic' where 'regex_parser' is needed",
-           "another tag");
+           "invalid: RegexParserScoringFnParams not found", "another tag, in the protocol's words");
     is_str(scoring("{\"basic::regex\":null}", "functions"),
            "[{\"id\":\"basic::regex\",\"plugin\":\"basic::regex\",\"params\":{"
            "\"parsing_regexes\":[]},\"aggregation_functions\":[]}]",
@@ -198,6 +197,30 @@ test_params(void)
            "[{\"id\":\"my-judge\",\"plugin\":\"llm-as-judge::base\",\"params\":{"
            "\"judge_model\":\"big\"},\"aggregation_functions\":[]}]",
            "a registered function is one over its plugin");
+}
+
+static const char *
+aggregations(const char *params)
+{
+    static struct text t;
+    CLEANUP_TEXT struct text given = TEXT_INIT;
+    text_putf(&given, "{\"basic::free\":%s}", params);
+    CLEANUP_JSON json_object *made = parsed(scoring(given.ptr, "functions"));
+    text_clear(&t);
+    json_put(&t, json_get(json_object_array_get_idx(made, 0), "aggregation_functions"));
+    return t.ptr;
+}
+
+static void
+test_aggregations(void)
+{
+    is_str(aggregations("null"), "[\"accuracy\"]", "the function's own list");
+    is_str(aggregations("{\"type\":\"basic\",\"aggregation_functions\":[\"median\"]}"),
+           "[\"median\"]", "that of the request in its place");
+    is_str(aggregations("{\"type\":\"basic\",\"aggregation_functions\":[]}"), "[]",
+           "also an empty one");
+    is_str(aggregations("{\"type\":\"regex_parser\",\"parsing_regexes\":[\"x\"]}"), "[]",
+           "params of any type without a list have an empty one");
 }
 
 static void
@@ -396,6 +419,7 @@ main(void)
         "{\"type\":\"object\",\"properties\":{\"type\":{\"const\":\"llm_as_judge\"},"
         "\"judge_model\":{\"type\":\"string\",\"evald:model\":true}}}");
     test_params();
+    test_aggregations();
     test_functions();
     test_named_models();
     test_check();
