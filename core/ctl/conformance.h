@@ -1,7 +1,7 @@
 /* conformance.h - evalctl conformance: cases recorded of the reference, played and held to what
  * they expect; evald-conformance(7) describes their format.
  *
- * conformance.c reads cases, a batch at a time, and prints; conformance_rules.c says, from a
+ * conformance.c reads cases, a batch at a time, and prints; conformance_rules*.c say, from a
  * case's input alone, where evald decides otherwise and what is expected there;
  * conformance_tape.c plays scorers and aggregations by evald-runner --replay;
  * conformance_eval.c plays evaluate_rows against an evald of its own.  One thread. */
@@ -32,10 +32,16 @@ enum conformance_verdict {
 /* What a case is held to: what was recorded, changed by its rules. */
 struct conformance_want {
     bool error;           /* the call must fail; result does not count */
+    bool row_error;       /* rows: the row fails and not the call, score null; result has the
+                             other members, without metadata.error */
     struct jval result;   /* what it gives; of evaluate_rows the whole response but for the
                              member "statistics" */
-    struct jval requests; /* evaluate_rows: expect_requests; rows: exchange, or absent */
+    struct jval requests; /* evaluate_rows: expect_requests, where one without messages may have
+                             any; rows: exchange, or absent */
     bool requests_open;   /* the requests may end earlier than listed, also before the first */
+    struct jval prompt;   /* of a judge: what it is asked; null: it is not asked */
+    bool prompt_open;     /* its words are free */
+    struct jval like;     /* a row that must give the same, in place of result; or absent */
 };
 
 struct conformance_case {
@@ -45,13 +51,15 @@ struct conformance_case {
     unsigned line;
     enum conformance_kind kind;
     char *id, *scorer;        /* decoded */
+    bool refused;             /* has an unpaired surrogate, which evald takes for no JSON;
+                                 U+FFFD is in its place here */
     struct jval row, params;  /* the input: evaluate_rows has benchmark_config, input_rows,
                                  scoring_functions and replies in row */
     struct conformance_want want;
     uint32_t rules;           /* a bit for each rule that changed want */
     enum conformance_verdict verdict;
     char *came;               /* of one that differs: what came, on one line */
-    struct text kept[4];      /* what want points into beside text */
+    struct text kept[8];      /* what want points into beside text */
     unsigned n_kept;
 };
 
@@ -65,11 +73,24 @@ conformance_differ(struct conformance_case *c, const char *fmt, ...);
  * written with fraction or exponent, else exact; a boolean is no number. */
 bool conformance_same(struct jval want, struct jval got);
 
+/* Keeps text that want points into, and leaves t empty: it must be checked JSON. */
+struct jval conformance_keep(struct conformance_case *c, struct text *t);
+
 struct conformance {
     char *scratch;        /* a private directory for files, removed at the end */
-    char **plugin_files;  /* as evald finds them; NULL behind the last */
     const char *only;     /* --scorer, or NULL */
+    struct conformance_plugin {
+        char *id, *file;
+    } *plugins;           /* the scorers of all plugin files, once one is looked for */
+    size_t n_plugins;
+    bool looked;
 };
+
+/* The file of a scorer: the first that declares it, of the directories of EVALD_PLUGIN_PATH and
+ * the one of the installation, in evald's order.  NULL: ERR_NOT_FOUND, or nothing can be
+ * probed. */
+const char *conformance_find_plugin(struct conformance *f, const char *scorer,
+                                    struct err *err);
 
 /* Each sets a verdict for each of the n cases, which are all of its kind; a case that brings a
  * process down differs, and the others are played all the same.  -1: cases cannot be played at
@@ -84,8 +105,8 @@ int conformance_play_evaluations(struct conformance *f, struct conformance_case 
 struct conformance_rule {
     const char *name, *section, *summary;
 };
-extern const struct conformance_rule conformance_rules[];
-extern const size_t conformance_n_rules;
+#define CONFORMANCE_RULES 14
+extern const struct conformance_rule conformance_rules[CONFORMANCE_RULES];
 
 /* Changes want of a case by the rules that its input calls for; once, before it is played.  A
  * rule that changes nothing of what was recorded leaves no bit in rules. */
