@@ -84,13 +84,15 @@ conformance_report_add(struct conformance_report *r, const struct conformance_ca
         text_putc(&label, ')');
         count_label(r, label.ptr, c);
     }
-    for (size_t i = 0; c->verdict == CONFORMANCE_AGREES && i < CONFORMANCE_RULES; i++)
+    bool differs = c->verdict == CONFORMANCE_OPEN || c->verdict == CONFORMANCE_DIFFERS;
+    for (size_t i = 0; i < CONFORMANCE_RULES; i++)
         if (c->rules & UINT32_C(1) << i) {
-            r->rules[i]++;
+            r->rules[i] += !differs;
+            r->rules_differing[i] += differs;
             rules++;
         }
-    r->several += rules > 1;
-    if (c->verdict == CONFORMANCE_OPEN || c->verdict == CONFORMANCE_DIFFERS)
+    r->several += rules > 1 && !differs;
+    if (differs)
         keep_difference(r, c);
 }
 
@@ -108,13 +110,15 @@ add_tally(struct table *table, const struct conformance_tally *t, const char *la
 static void
 print_rules(const struct conformance_report *r)
 {
-    static const char *const heads[] = { "rule", ">cases", "section", "decision" };
+    static const char *const heads[] = { "rule", ">cases", ">differing", "section",
+                                         "decision" };
     struct table *table = table_new(heads, ARRAY_LEN(heads));
     for (size_t i = 0; i < CONFORMANCE_RULES; i++) {
-        if (r->rules[i] == 0)
+        if (r->rules[i] == 0 && r->rules_differing[i] == 0)
             continue;
         table_add(table, conformance_rules[i].name);
         table_addf(table, "%zu", r->rules[i]);
+        table_addf(table, "%zu", r->rules_differing[i]);
         table_add(table, conformance_rules[i].section);
         table_add(table, conformance_rules[i].summary);
     }
@@ -123,7 +127,7 @@ print_rules(const struct conformance_report *r)
         table_print(table, stdout);
     }
     if (r->several > 0)
-        printf("%zu of these by more than one rule\n", r->several);
+        printf("%zu of these cases by more than one rule\n", r->several);
     table_free(table);
 }
 
@@ -178,6 +182,7 @@ conformance_report_print_json(const struct conformance_report *r)
         json_add_str(o, "section", conformance_rules[i].section);
         json_add_str(o, "decision", conformance_rules[i].summary);
         json_add_int(o, "cases", (int64_t)r->rules[i]);
+        json_add_int(o, "differing", (int64_t)r->rules_differing[i]);
         json_object_array_add(rules, o);
     }
     for (size_t i = 0; i < r->n_differences; i++) {

@@ -17,7 +17,8 @@ struct conformance_report {
     struct conformance_tally all;
     struct conformance_tally *tallies; /* in the order in which they were met */
     size_t n_tallies;
-    size_t rules[CONFORMANCE_RULES];
+    size_t rules[CONFORMANCE_RULES];   /* cases decided otherwise */
+    size_t rules_differing[CONFORMANCE_RULES]; /* held to the rule, but differing */
     size_t several;                    /* decided by more than one rule */
     struct conformance_difference *differences;
     size_t n_differences, most;        /* most: as many are kept */
