@@ -4,6 +4,7 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/err.c %D%/err.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/io.c %D%/io.h \
+	%D%/jsame.c %D%/jsame.h \
 	%D%/json.c %D%/json.h \
 	%D%/jtext.c %D%/jtext.h %D%/jnumber.c \
 	%D%/log.c %D%/log.h \

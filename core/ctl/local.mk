@@ -2,6 +2,15 @@ bin_PROGRAMS += %D%/evalctl
 %C%_evalctl_SOURCES = \
 	%D%/client.c %D%/client.h \
 	%D%/compare.c \
+	%D%/conformance.c %D%/conformance.h \
+	%D%/conformance_eval.c \
+	%D%/conformance_plugins.c \
+	%D%/conformance_report.c %D%/conformance_report.h \
+	%D%/conformance_rules.c %D%/conformance_rules.h \
+	%D%/conformance_rules_aggregate.c \
+	%D%/conformance_rules_eval.c \
+	%D%/conformance_rules_ifeval.c \
+	%D%/conformance_tape.c \
 	%D%/control.c \
 	%D%/ctl.h \
 	%D%/events.c %D%/events.h \
