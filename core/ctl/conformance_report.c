@@ -131,6 +131,16 @@ print_rules(const struct conformance_report *r)
     table_free(table);
 }
 
+/* On one line, whatever is in it. */
+static void
+put_line(const char *text)
+{
+    CLEANUP_FREE char *line = xstrdup(text);
+    for (char *p = strchr(line, '\n'); p != NULL; p = strchr(p, '\n'))
+        *p = ' ';
+    ctl_put_safe(stdout, line);
+}
+
 void
 conformance_report_print(const struct conformance_report *r)
 {
@@ -147,10 +157,14 @@ conformance_report_print(const struct conformance_report *r)
         printf("\ndifferences, %zu of %zu:\n", r->n_differences, r->all.differing);
     for (size_t i = 0; i < r->n_differences; i++) {
         const struct conformance_difference *d = &r->differences[i];
-        const char *parts[] = { d->id, "  ", d->place, "\n  expected  ", d->expected,
-                                "\n  came      ", d->came, "\n" };
-        for (size_t k = 0; k < ARRAY_LEN(parts); k++)
-            ctl_put_safe(stdout, parts[k]);
+        put_line(d->id);
+        fputs("  ", stdout);
+        put_line(d->place);
+        fputs("\n  expected  ", stdout);
+        put_line(d->expected);
+        fputs("\n  came      ", stdout);
+        put_line(d->came);
+        putchar('\n');
     }
 }
 

@@ -57,7 +57,7 @@ put_ascii(struct text *t, struct str literal)
     const unsigned char *p = (const unsigned char *)quoted.ptr, *end = p + quoted.len;
     while (p < end) {
         uint32_t c = take_char(&p);
-        if (c < 0x80)
+        if (c < 0x7f)
             text_putc(t, (char)c);
         else if (c < 0x10000)
             text_putf(t, "\\u%04x", (unsigned)c);
