@@ -106,6 +106,8 @@ failed_to_start(const struct conformance_evald *e, const char *why, struct err *
     tail[n] = '\0';
     const char *line = strrchr(tail, '\n');
     line = line != NULL ? line + 1 : tail;
+    if (line[0] == '<' && line[1] != '\0' && line[2] == '>')
+        line += 3; /* how much it matters, for the journal of systemd */
     return err_set(err, ERR_INTERNAL, "evald %s%s%s", why, *line != '\0' ? ": " : "", line);
 }
 
