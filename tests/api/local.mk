@@ -29,7 +29,7 @@ API_TESTS = \
 	%D%/samples.bats \
 	%D%/scoring-functions.bats \
 	%D%/scoring.bats
-EXTRA_DIST += %D%/lib.bash %D%/schema.jq %D%/samples %D%/clients $(API_TESTS)
+EXTRA_DIST += %D%/lib.bash %D%/schema.jq %D%/scoring_functions.jsonl %D%/samples %D%/clients $(API_TESTS)
 if HAVE_BATS
 TESTS += $(API_TESTS)
 endif
