@@ -27,6 +27,7 @@ API_TESTS = \
 	%D%/quirks.bats \
 	%D%/remote.bats \
 	%D%/samples.bats \
+	%D%/scorers.bats \
 	%D%/scoring-functions.bats \
 	%D%/scoring.bats
 EXTRA_DIST += %D%/lib.bash %D%/schema.jq %D%/scoring_functions.jsonl %D%/samples %D%/clients $(API_TESTS)
