@@ -81,7 +81,7 @@ static void
 put_vector_reply(struct text *t, struct jval vector)
 {
     struct jval one;
-    bool good = jtext_count(vector) > 0;
+    bool good = vector.kind == J_ARRAY;
     for (struct jiter it = jtext_iter(vector); jtext_next(&it, NULL, &one);)
         good = good && one.kind == J_NUMBER;
     if (!good) {
