@@ -126,6 +126,14 @@ string_of(struct jval v)
     return text_take(&t);
 }
 
+/* Is it {"error":true}? */
+static bool
+is_error(struct jval expect)
+{
+    struct jval error = jtext_member(expect, STR("error"));
+    return error.kind == J_BOOL && error.raw.ptr[0] == 't' && jtext_count(expect) == 1;
+}
+
 /* What kind of case it is; its members are of the types that go with it. */
 static int
 read_kind(struct conformance_case *c, struct jval whole, struct err *err)
@@ -145,6 +153,9 @@ read_kind(struct conformance_case *c, struct jval whole, struct err *err)
             || jtext_member(c->row, STR("aggregation_functions")).kind != J_ARRAY)
             return err_set(err, ERR_USAGE, "the row of an aggregation needs \"score_rows\" and"
                                            " \"aggregation_functions\"");
+        if (jtext_member(expect, STR("aggregated_results")).kind == J_ABSENT && !is_error(expect))
+            return err_set(err, ERR_USAGE, "what an aggregation expects needs"
+                                           " \"aggregated_results\"");
     } else if (strcmp(c->scorer, "eval::evaluate_rows") == 0) {
         c->kind = CONFORMANCE_EVALUATION;
         for (size_t i = 0; i < ARRAY_LEN(evaluation); i++)
@@ -162,8 +173,7 @@ read_want(struct conformance_case *c, struct jval whole)
 {
     struct conformance_want *w = &c->want;
     w->result = jtext_member(whole, STR("expect"));
-    struct jval error = jtext_member(w->result, STR("error"));
-    w->error = error.kind == J_BOOL && error.raw.ptr[0] == 't' && jtext_count(w->result) == 1;
+    w->error = is_error(w->result);
     w->requests = jtext_member(whole, STR("exchange"));
     if (c->kind == CONFORMANCE_EVALUATION)
         w->requests = jtext_member(whole, STR("expect_requests"));
