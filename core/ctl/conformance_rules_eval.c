@@ -378,7 +378,7 @@ send_as_given(struct conformance_case *c, struct evaluation *e)
         return;
     text_putc(&t, '[');
     for (struct jiter it = jtext_iter(c->want.requests); jtext_next(&it, NULL, &request);) {
-        bool candidate = jtext_member(request, STR("sampling_params")).kind != J_ABSENT;
+        bool candidate = jtext_member(request, STR("sampling_params")).kind == J_OBJECT;
         text_puts(&t, t.len > 1 ? "," : "");
         if (!candidate || !jtext_next(&rows, NULL, &row)
             || !spells(jtext_member(request, STR("kind")), "chat") || !read_chat(e, row, &chat)
@@ -423,7 +423,7 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
         return;
     text_putc(&t, '[');
     for (struct jiter it = jtext_iter(c->want.requests); jtext_next(&it, NULL, &request);) {
-        bool judge = jtext_member(request, STR("sampling_params")).kind == J_ABSENT;
+        bool judge = jtext_member(request, STR("sampling_params")).kind != J_OBJECT;
         text_puts(&t, t.len > 1 ? ",{" : "{");
         for (struct jiter m = jtext_iter(request); jtext_next(&m, &key, &v);) {
             if (judge && jtext_spells(key, STR("messages"))) {

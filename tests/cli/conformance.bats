@@ -241,6 +241,14 @@ replay() {
     [[ "$output" == *"came      the body of ask 0 is "* ]]
 }
 
+@test "every rule is held to by evald, also beyond what was recorded" {
+    run "$EVALCTL" --json conformance "$EVALD_SRCDIR/tests/cli/decided.jsonl"
+    [ "$(jq -c '[.rules[] | select(.cases + .differing > 0) | [.rule, .cases + .differing]]' <<<"$output")" = \
+        '[["messages-as-given",1],["null-aggregate",2],["random-kwargs",3],["extra-kwargs",1],["checked-first",1],["max-tokens-null",1],["chat-input-array",1],["config-range",5],["own-prompts",2]]' ]
+    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[1,17,0]' ]
+    [ "$status" -eq 0 ]
+}
+
 # ---- tapes ----
 
 two='{"kind":"model","body":{"messages":[{"content":"Grade this answer from 0 to 10. Question: Q Answer: twice"}]},"reply":{"body":{"message":{"content":"2"}}}},{"kind":"model","prompt_has":["generated_answer"],"reply":{"body":{"message":{"content":"4"}}}}'

@@ -8,5 +8,5 @@ check_PROGRAMS += %D%/check-rows
 %C%_check_rows_LDFLAGS = $(LDFLAGS_PROGRAM)
 %C%_check_rows_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) -lm
 CLI_TESTS = %D%/evalctl.bats %D%/conformance.bats %D%/jobs.bats %D%/examples.bats %D%/docs.bats
-EXTRA_DIST += %D%/lib.bash $(CLI_TESTS)
+EXTRA_DIST += %D%/decided.jsonl %D%/lib.bash $(CLI_TESTS)
 TESTS += $(CLI_TESTS)
