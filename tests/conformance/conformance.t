@@ -9,11 +9,12 @@ src=${srcdir:-$(dirname "$0")/../..}
 here=tests/conformance
 EVALD_LIBEXECDIR=${EVALD_LIBEXECDIR:-$PWD/libexec}
 EVALD_PLUGIN_PATH=${EVALD_PLUGIN_PATH:-$PWD/plugins/.libs}
-export EVALD_LIBEXECDIR EVALD_PLUGIN_PATH
+EVALD=${EVALD:-$PWD/core/daemon/evald}
+export EVALD EVALD_LIBEXECDIR EVALD_PLUGIN_PATH
 
 out=$(core/ctl/evalctl conformance --differences 40 "${CASES:-$src/$here}")
 status=$?
-if [ "$status" -gt 1 ]; then
+if [ "$status" -gt 1 ] || [ -z "$out" ]; then
     echo "Bail out! evalctl conformance ended with status $status"
     exit 1
 fi
