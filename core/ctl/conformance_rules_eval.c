@@ -424,7 +424,12 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
     text_putc(&t, '[');
     for (struct jiter it = jtext_iter(c->want.requests); jtext_next(&it, NULL, &request);) {
         bool judge = jtext_member(request, STR("sampling_params")).kind != J_OBJECT;
-        text_puts(&t, t.len > 1 ? ",{" : "{");
+        text_puts(&t, t.len > 1 ? "," : "");
+        if (request.kind != J_OBJECT) {
+            text_put_str(&t, request.raw);
+            continue;
+        }
+        text_putc(&t, '{');
         for (struct jiter m = jtext_iter(request); jtext_next(&m, &key, &v);) {
             if (judge && jtext_spells(key, STR("messages"))) {
                 changed = true;
