@@ -64,7 +64,7 @@ conformance_differ(struct conformance_case *c, const char *fmt, ...)
 static void
 case_free(struct conformance_case *c)
 {
-    free((char *)c->text.ptr);
+    free((char *)c->text.ptr); /* our own copy of the line */
     free(c->id);
     free(c->scorer);
     free(c->came);
@@ -126,6 +126,14 @@ string_of(struct jval v)
     return text_take(&t);
 }
 
+/* Is it {"error":true}? */
+static bool
+is_error(struct jval expect)
+{
+    struct jval error = jtext_member(expect, STR("error"));
+    return error.kind == J_BOOL && error.raw.ptr[0] == 't' && jtext_count(expect) == 1;
+}
+
 /* What kind of case it is; its members are of the types that go with it. */
 static int
 read_kind(struct conformance_case *c, struct jval whole, struct err *err)
@@ -145,6 +153,9 @@ read_kind(struct conformance_case *c, struct jval whole, struct err *err)
             || jtext_member(c->row, STR("aggregation_functions")).kind != J_ARRAY)
             return err_set(err, ERR_USAGE, "the row of an aggregation needs \"score_rows\" and"
                                            " \"aggregation_functions\"");
+        if (jtext_member(expect, STR("aggregated_results")).kind == J_ABSENT && !is_error(expect))
+            return err_set(err, ERR_USAGE, "what an aggregation expects needs"
+                                           " \"aggregated_results\"");
     } else if (strcmp(c->scorer, "eval::evaluate_rows") == 0) {
         c->kind = CONFORMANCE_EVALUATION;
         for (size_t i = 0; i < ARRAY_LEN(evaluation); i++)
@@ -162,8 +173,7 @@ read_want(struct conformance_case *c, struct jval whole)
 {
     struct conformance_want *w = &c->want;
     w->result = jtext_member(whole, STR("expect"));
-    struct jval error = jtext_member(w->result, STR("error"));
-    w->error = error.kind == J_BOOL && error.raw.ptr[0] == 't' && jtext_count(w->result) == 1;
+    w->error = is_error(w->result);
     w->requests = jtext_member(whole, STR("exchange"));
     if (c->kind == CONFORMANCE_EVALUATION)
         w->requests = jtext_member(whole, STR("expect_requests"));
@@ -189,7 +199,13 @@ case_new(const char *file, unsigned line, struct str text, struct err *err)
     struct jval whole;
     struct err why;
     size_t at;
-    char *copy = xstrndup(text.ptr, text.len);
+    while (text.len > 0 && memchr(" \t\r", text.ptr[0], 3) != NULL) { /* the case begins the copy */
+        text.ptr++;
+        text.len--;
+    }
+    char *copy = xmalloc(text.len + 1); /* there may be a NUL in it */
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
     *c = (struct conformance_case){ .text = { copy, text.len }, .file = file, .line = line };
     int rc = jtext_check(c->text, &whole, &at, &why);
     if (rc < 0 && replace_surrogates(copy, text.len)) {
@@ -202,12 +218,6 @@ case_new(const char *file, unsigned line, struct str text, struct err *err)
         rc = err_set(err, ERR_USAGE, "a case is a JSON object");
     } else {
         c->text = whole.raw;
-        /* the copy is freed by its start */
-        if (whole.raw.ptr != copy) {
-            memmove(copy, whole.raw.ptr, whole.raw.len);
-            c->text = (struct str){ copy, whole.raw.len };
-            whole = jtext_whole(c->text);
-        }
         c->id = string_of(jtext_member(whole, STR("id")));
         c->scorer = string_of(jtext_member(whole, STR("scorer")));
         c->row = jtext_member(whole, STR("row"));

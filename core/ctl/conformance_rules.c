@@ -214,9 +214,10 @@ source_is_generated(struct conformance_case *c)
     bool first = true, changed = false;
     text_putc(&t, '[');
     for (struct jiter it = jtext_iter(c->want.requests); jtext_next(&it, NULL, &request);) {
-        if (!first) {
-            text_putc(&t, ',');
+        if (!first || request.kind != J_OBJECT) {
+            text_puts(&t, first ? "" : ",");
             text_put_str(&t, request.raw);
+            first = false;
             continue;
         }
         text_putc(&t, '{');
@@ -230,7 +231,8 @@ source_is_generated(struct conformance_case *c)
             }
             text_putc(&t, '[');
             for (struct jiter n = jtext_iter(v); jtext_next(&n, NULL, &name);) {
-                bool source = jtext_spells(name.raw, STR("expected_answer"));
+                bool source = name.kind == J_STRING
+                              && jtext_spells(name.raw, STR("expected_answer"));
                 text_puts(&t, t.ptr[t.len - 1] == '[' ? "" : ",");
                 text_put_str(&t, source ? STR("\"generated_answer\"") : name.raw);
                 changed = changed || source;

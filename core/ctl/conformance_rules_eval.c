@@ -349,6 +349,23 @@ check_first(struct conformance_case *c, const struct evaluation *e)
     c->want.requests_open = c->want.requests_open || seen || (may && c->want.error);
 }
 
+/* Would any message be left out, or not be where it was given, if system messages went first,
+ * then those of the user, and no others? */
+static bool
+is_moved(struct jval chat)
+{
+    struct jval message;
+    bool user = false;
+    for (struct jiter it = jtext_iter(chat); jtext_next(&it, NULL, &message);) {
+        struct jval role = jtext_member(message, STR("role"));
+        bool system = spells(role, "system");
+        if ((!system && !spells(role, "user")) || (system && user))
+            return true;
+        user = user || !system;
+    }
+    return false;
+}
+
 /* All messages in place of those that were sent. */
 static void
 send_as_given(struct conformance_case *c, struct evaluation *e)
@@ -364,7 +381,8 @@ send_as_given(struct conformance_case *c, struct evaluation *e)
         bool candidate = jtext_member(request, STR("sampling_params")).kind == J_OBJECT;
         text_puts(&t, t.len > 1 ? "," : "");
         if (!candidate || !jtext_next(&rows, NULL, &row)
-            || !spells(jtext_member(request, STR("kind")), "chat") || !read_chat(e, row, &chat)) {
+            || !spells(jtext_member(request, STR("kind")), "chat") || !read_chat(e, row, &chat)
+            || !is_moved(chat)) {
             text_put_str(&t, request.raw);
             continue;
         }
@@ -406,7 +424,12 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
     text_putc(&t, '[');
     for (struct jiter it = jtext_iter(c->want.requests); jtext_next(&it, NULL, &request);) {
         bool judge = jtext_member(request, STR("sampling_params")).kind != J_OBJECT;
-        text_puts(&t, t.len > 1 ? ",{" : "{");
+        text_puts(&t, t.len > 1 ? "," : "");
+        if (request.kind != J_OBJECT) {
+            text_put_str(&t, request.raw);
+            continue;
+        }
+        text_putc(&t, '{');
         for (struct jiter m = jtext_iter(request); jtext_next(&m, &key, &v);) {
             if (judge && jtext_spells(key, STR("messages"))) {
                 changed = true;

@@ -81,7 +81,7 @@ static void
 put_vector_reply(struct text *t, struct jval vector)
 {
     struct jval one;
-    bool good = jtext_count(vector) > 0;
+    bool good = vector.kind == J_ARRAY;
     for (struct jiter it = jtext_iter(vector); jtext_next(&it, NULL, &one);)
         good = good && one.kind == J_NUMBER;
     if (!good) {
@@ -113,8 +113,9 @@ put_ask(struct text *t, struct jval ask)
         return;
     }
     struct jval function = jtext_member(ask, STR("function"));
-    text_puts(t, ",\"body\":{\"kind\":\"chat\",\"tools\":[{\"type\":\"function\","
-                 "\"function\":{\"name\":");
+    text_puts(t, ",\"body\":{\"kind\":");
+    text_put_str(t, kind.raw);
+    text_puts(t, ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":");
     text_put_str(t, function.raw);
     text_puts(t, "}}],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
     text_put_str(t, function.raw);

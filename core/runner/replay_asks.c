@@ -141,6 +141,8 @@ missing_column(const struct tape_asks *a, struct jval body, struct jval columns)
         if (name.kind != J_STRING)
             return name.raw;
         struct jval value = jtext_member(a->row, tape_decode(a->arena, name.raw));
+        if (value.kind == J_ABSENT)
+            return name.raw;
         if (value.kind == J_STRING)
             jtext_decode(&want, value.raw);
         else

@@ -14,7 +14,7 @@ export EVALD EVALD_LIBEXECDIR EVALD_PLUGIN_PATH
 
 out=$(core/ctl/evalctl conformance --differences 40 "${CASES:-$src/$here}")
 status=$?
-if [ "$status" -gt 1 ]; then
+if [ "$status" -gt 1 ] || [ -z "$out" ]; then
     echo "Bail out! evalctl conformance ended with status $status"
     exit 1
 fi

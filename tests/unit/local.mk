@@ -14,6 +14,12 @@ tests_unit_jtext_t_SOURCES = %D%/test-jtext.c
 tests_unit_jtext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_jtext_t_LDADD = $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/jsame.t
+TESTS += %D%/jsame.t
+tests_unit_jsame_t_SOURCES = %D%/test-jsame.c
+tests_unit_jsame_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_jsame_t_LDADD = $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/json.t
 TESTS += %D%/json.t
 tests_unit_json_t_SOURCES = %D%/test-json.c
