@@ -114,6 +114,12 @@ differs() {
     evaluation '.row.input_rows[].completion_input = "no JSON" | .expect = {error: true}' | differs 'did not ask: '
 }
 
+@test "where a row fails, others may have asked more than is listed, but not that row" {
+    judged 'del(.row.input_rows[0].expected_answer) | .expect = {error: true} | .expect_requests |= .[:2]' | agrees
+    evaluation '.row.input_rows |= .[:1] | .row.input_rows[0] |= del(.expected_answer) | .expect = {error: true}
+        | .expect_requests = []' | differs 'asked for what is not listed: '
+}
+
 @test "requests of an evaluation that failed are not the next one's" {
     local i
     for i in 1 2 3 4; do
