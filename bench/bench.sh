@@ -34,6 +34,7 @@ PAGE=1000
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/evald-bench.XXXXXX")
 PIDS=()
 MISSED=0
+LACKING=0
 
 # Everything that was started here ends here, by its pid.
 clean_up() {
@@ -185,12 +186,12 @@ api() {
         --data-binary "$3" "${@:4}" "http://evald/$2" || broken "$1 $2"
 }
 
-# register NAME: rows in NAME.jsonl, scored by equality
+# register NAME [FUNCTION]: rows in NAME.jsonl, scored by it, or by equality
 register() {
     api POST v1beta/datasets "{\"dataset_id\":\"$1\",\"purpose\":\"eval/messages-answer\",
         \"source\":{\"type\":\"uri\",\"uri\":\"file://$DIR/$1.jsonl\"}}" >/dev/null
     api POST v1alpha/eval/benchmarks "{\"benchmark_id\":\"$1\",\"dataset_id\":\"$1\",
-        \"scoring_functions\":[\"basic::equality\"]}" >/dev/null
+        \"scoring_functions\":[\"${2:-basic::equality}\"]}" >/dev/null
 }
 
 # ended NAME: how many of evald's children of this name have ended
@@ -216,8 +217,8 @@ gateway_pid() {
     sed -n 's/.*gateway started pid=\([0-9]*\).*/\1/p' "$DIR/log" | tail -n 1
 }
 
-# run_job BENCHMARK MODEL ROWS: sets SECONDS_TAKEN, and CPU_US, the time that evald's processes
-# took for each row
+# run_job BENCHMARK MODEL ROWS: sets JOB, SECONDS_TAKEN, and CPU_US, the time that evald's
+# processes took for each row
 run_job() {
     local answer before after
     ENDED=$(ended evald-runner)
@@ -228,8 +229,9 @@ run_job() {
         -w '{"seconds":%{time_total}}\n')
     [ "$(member status <<<"$answer")" = completed ] || broken "the job: $answer"
     SECONDS_TAKEN=$(member seconds <<<"$answer")
+    JOB=$(member job_id <<<"$answer")
     wait_for runner_has_ended
-    check_job "$1" "$(member job_id <<<"$answer")" "$3"
+    check_job "$1" "$JOB" "$3"
     after="$(cpu_ms_of "$EVALD_PID") + $(cpu_ms_of "$(gateway_pid)")"
     after+=" + $(last_of evald-runner cpu_ms)"
     CPU_US=$(calc "($after - ($before)) * 1000 / $3" 1)
@@ -424,27 +426,56 @@ generation() {
     stop_evald
 }
 
-scoring() {
-    local i n=$SCORING_ROWS result parse=() rates=() ratios=() cpu=() parse_cpu
-    make_rows score "$n" --generated
-    start_evald
-    register score
+# score_of JOB BENCHMARK: what the run reports, of whichever aggregation it has
+score_of() {
+    curl -sS -f --unix-socket "$DIR/sock" \
+        "http://evald/v1alpha/eval/benchmarks/$2/jobs/$1/result" | tail -c 4096 \
+        | sed -n 's/.*"\(accuracy\|weighted_average\)": *\([0-9.]*\)[,}].*/\2/p'
+}
+
+# scoring_by FUNCTION KIND TARGET [gen_rows-ARG...]
+scoring_by() {
+    local i n=$SCORING_ROWS name=score-$2 result parse=() rates=() ratios=() cpu=() parse_cpu=() known
+    if ! curl -sS -f -o "$DIR/functions" --unix-socket "$DIR/sock" \
+        http://evald/v1/scoring-functions || ! grep -q "\"$1\"" "$DIR/functions"; then
+        echo "bench: there is no scoring function $1" >&2
+        LACKING=1
+        return
+    fi
+    "$BENCH/gen_rows" -n "$n" --kind "$2" --generated "${@:4}" >"$DIR/$name.jsonl" 2>"$DIR/known"
+    known=$(member score <"$DIR/known")
+    register "$name" "$1"
     for ((i = 0; i < ROUNDS; i++)); do
-        result=$("$BENCH/jsonc_parse" "$DIR/score.jsonl") || broken "jsonc_parse: $result"
+        result=$("$BENCH/jsonc_parse" "$DIR/$name.jsonl") || broken "jsonc_parse: $result"
         parse+=("$(member rows_s <<<"$result")")
-        parse_cpu=$(member cpu_us_per_row <<<"$result")
-        run_job score baseline::recorded "$n"
+        parse_cpu+=("$(member cpu_us_per_row <<<"$result")")
+        run_job "$name" baseline::recorded "$n"
+        result=$(score_of "$JOB" "$name")
+        awk "BEGIN { d = $known - ${result:--1}; exit !(d < 1e-9 && d > -1e-9) }" \
+            || broken "$1 reports ${result:-nothing} for rows that are worth $known"
         rates+=("$(calc "$n / $SECONDS_TAKEN" 0)")
         ratios+=("$(calc "$n / $SECONDS_TAKEN / ${parse[i]}")")
         cpu+=("$CPU_US")
     done
-    stop_evald
-    printf '  %s rows/s %s parsed by json-c, %s rows/s %s of a job\n' \
-        "$(median "${parse[@]}")" "$(spread "${parse[@]}")" \
-        "$(median "${rates[@]}")" "$(spread "${rates[@]}")"
-    printf '  CPU time of a row: evald %s us, json-c %s us\n' "$(median "${cpu[@]}")" "$parse_cpu"
-    verdict "scoring: of a json-c parse" "$(median "${ratios[@]}")" '>=' 0.4 \
+    printf '  %s, %d bytes a row: %s rows/s %s parsed by json-c, %s rows/s %s of a job\n' "$1" \
+        "$(($(stat -c %s "$DIR/$name.jsonl") / n))" "$(median "${parse[@]}")" \
+        "$(spread "${parse[@]}")" "$(median "${rates[@]}")" "$(spread "${rates[@]}")"
+    printf '  CPU time of a row: evald %s us, json-c %s us\n' "$(median "${cpu[@]}")" \
+        "$(median "${parse_cpu[@]}")"
+    verdict "scoring: ${1#*::}, of a json-c parse" "$(median "${ratios[@]}")" '>=' "$3" \
         "$(spread "${ratios[@]}")"
+    rm "$DIR/$name.jsonl"
+}
+
+scoring() {
+    start_evald
+    scoring_by basic::equality equality 0.5
+    scoring_by basic::subset_of subset 0.5
+    scoring_by basic::regex_parser_multiple_choice_answer mcq 0.4 --max-len 260
+    scoring_by basic::docvqa docvqa 0.25
+    scoring_by basic::regex_parser_math_response math 0.2 --max-len 260
+    scoring_by basic::ifeval ifeval 0.1 --min-len 60 --max-len 120
+    stop_evald
 }
 
 peak_kb_of() {
@@ -567,4 +598,5 @@ configure_evald
 for figure in "$@"; do
     "$figure"
 done
+[ "$LACKING" = 0 ] || exit 2
 exit "$MISSED"

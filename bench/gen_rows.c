@@ -5,8 +5,10 @@
  * Every row has id, input_query, expected_answer and chat_completion_input (a JSON string that
  * holds the messages).  The user message carries a tag [[ANS:x]], for which the model
  * server of the tests answers "Answer: x": --accuracy says which part of the rows is to be
- * right, and the exact number goes to stderr as JSON.  --generated adds generated_answer, for
- * runs that only score.  The same options give the same bytes on every machine. */
+ * right, and the exact number goes to stderr as JSON, with the score that a run must report.
+ * --generated adds generated_answer, for runs that only score; rows of kind ifeval always have
+ * it, for their instructions are about it.  The same options give the same bytes on every
+ * machine. */
 #include "config.h"
 
 #include <stdbool.h>
@@ -60,8 +62,42 @@ static const char system_message[] =
     "You are a careful assistant. Think step by step and end with the final answer on its "
     "own line.";
 
-enum kind { EQUALITY, SUBSET, MCQ, MATH, DOCVQA, KINDS };
-static const char *const kind_names[] = { "equality", "subset", "mcq", "math", "docvqa" };
+/* What an answer of kind ifeval follows, and what it does not: it has a title, two items of a
+ * list, two parts and a postscript, in English, and "notes" twice. */
+static const struct instruction {
+    const char *id, *followed, *broken; /* the kwargs with which it is one or the other */
+} instructions[] = {
+    { "keywords:existence", "{\"keywords\":[\"river\",\"notes\"]}",
+      "{\"keywords\":[\"notes\",\"zeppelin\"]}" },
+    { "keywords:frequency",
+      "{\"keyword\":\"notes\",\"frequency\":2,\"relation\":\"at least\"}",
+      "{\"keyword\":\"notes\",\"frequency\":40,\"relation\":\"at least\"}" },
+    { "keywords:forbidden_words", "{\"forbidden_words\":[\"zeppelin\",\"xylophone\"]}",
+      "{\"forbidden_words\":[\"zeppelin\",\"river\"]}" },
+    { "keywords:letter_frequency",
+      "{\"letter\":\"e\",\"let_frequency\":20,\"let_relation\":\"at least\"}",
+      "{\"letter\":\"e\",\"let_frequency\":5000,\"let_relation\":\"at least\"}" },
+    { "language:response_language", "{\"language\":\"en\"}", "{\"language\":\"de\"}" },
+    { "length_constraints:number_words", "{\"num_words\":30,\"relation\":\"at least\"}",
+      "{\"num_words\":30,\"relation\":\"less than\"}" },
+    { "length_constraints:number_sentences",
+      "{\"num_sentences\":3,\"relation\":\"at least\"}",
+      "{\"num_sentences\":3,\"relation\":\"less than\"}" },
+    { "length_constraints:number_paragraphs", "{\"num_paragraphs\":2}",
+      "{\"num_paragraphs\":7}" },
+    { "detectable_content:postscript", "{\"postscript_marker\":\"P.S.\"}",
+      "{\"postscript_marker\":\"P.P.S\"}" },
+    { "detectable_format:number_bullet_lists", "{\"num_bullets\":2}", "{\"num_bullets\":5}" },
+    { "change_case:capital_word_frequency",
+      "{\"capital_frequency\":50,\"capital_relation\":\"less than\"}",
+      "{\"capital_frequency\":50,\"capital_relation\":\"at least\"}" },
+    { "startend:end_checker", "{\"end_phrase\":\"Is there anything else I can help with?\"}",
+      "{\"end_phrase\":\"Any other questions?\"}" },
+};
+
+enum kind { EQUALITY, SUBSET, MCQ, MATH, DOCVQA, IFEVAL, KINDS };
+static const char *const kind_names[] = { "equality", "subset", "mcq",
+                                          "math", "docvqa", "ifeval" };
 
 static struct {
     unsigned long n;
@@ -104,7 +140,9 @@ between(unsigned low, unsigned high)
 
 struct row {
     bool right;
+    unsigned weight; /* in the score of the run */
     struct text query, expected, got, generated; /* got: what the model will answer */
+    struct text more; /* members, each with a comma in front */
 };
 
 static void
@@ -204,18 +242,47 @@ make_equality(struct row *r, unsigned long i)
     text_putf(&r->generated, "Answer: %s", r->got.ptr);
 }
 
+/* One to three instructions: all followed, or none. */
+static void
+make_ifeval(struct row *r, unsigned long i)
+{
+    size_t first = next() % ARRAY_LEN(instructions);
+    r->weight = between(1, 3);
+    text_putf(&r->query, "\nTask %lu: write up your notes.", i);
+    text_puts(&r->got, "noted");
+    text_puts(&r->more, ",\"instruction_id_list\":[");
+    for (size_t k = 0; k < r->weight; k++) {
+        const struct instruction *in = &instructions[(first + 5 * k) % ARRAY_LEN(instructions)];
+        text_putf(&r->more, "%s\"%s\"", k > 0 ? "," : "", in->id);
+    }
+    text_puts(&r->more, "],\"kwargs\":[");
+    for (size_t k = 0; k < r->weight; k++) {
+        const struct instruction *in = &instructions[(first + 5 * k) % ARRAY_LEN(instructions)];
+        text_putf(&r->more, "%s%s", k > 0 ? "," : "", r->right ? in->followed : in->broken);
+    }
+    text_putc(&r->more, ']');
+    text_puts(&r->generated, "<<Field notes>>\n\nMy notes on the river follow.\n");
+    for (int item = 0; item < 2; item++)
+        text_putf(&r->generated, "* %s\n", PICK(sentences));
+    text_putf(&r->generated, "\n***\n\n%s %s\n\nP.S. Please send me the map.\n\n"
+                             "Is there anything else I can help with?",
+              PICK(sentences), PICK(sentences));
+}
+
 static void
 make_row(struct row *r, unsigned long i)
 {
     static void (*const make[KINDS])(struct row *, unsigned long) = {
         [EQUALITY] = make_equality, [SUBSET] = make_subset, [MCQ] = make_mcq,
-        [MATH] = make_math, [DOCVQA] = make_docvqa,
+        [MATH] = make_math, [DOCVQA] = make_docvqa, [IFEVAL] = make_ifeval,
     };
     state = options.seed * 1000003 + i;
     text_clear(&r->query);
     text_clear(&r->expected);
     text_clear(&r->got);
     text_clear(&r->generated);
+    text_clear(&r->more);
+    r->weight = 1;
     r->right = chance() < options.accuracy;
     put_paragraph(&r->query, some_length());
     make[options.kind == KINDS ? i % KINDS : options.kind](r, i);
@@ -240,7 +307,8 @@ put_row(struct text *t, const struct row *r, unsigned long i)
     jtext_put_string(t, text_str(&r->expected));
     text_puts(t, ",\"chat_completion_input\":");
     jtext_put_string(t, text_str(&messages));
-    if (options.generated) {
+    text_put_str(t, text_str(&r->more));
+    if (options.generated || r->more.len > 0) {
         text_puts(t, ",\"generated_answer\":");
         jtext_put_string(t, text_str(&r->generated));
     }
@@ -253,7 +321,7 @@ __attribute__((noreturn)) static void
 usage(const char *why)
 {
     fprintf(stderr, "gen_rows: %s\n"
-                    "usage: gen_rows [-n ROWS] [--kind equality|subset|mcq|math|docvqa|mixed]\n"
+                    "usage: gen_rows [-n ROWS] [--kind equality|subset|mcq|math|docvqa|ifeval|mixed]\n"
                     "  [--generated] [--accuracy P] [--min-len N] [--max-len N] [--seed N]\n",
             why);
     exit(2);
@@ -307,11 +375,13 @@ main(int argc, char **argv)
     read_options(argc, argv);
     struct row r = { .right = false };
     CLEANUP_TEXT struct text out = TEXT_INIT;
-    unsigned long right = 0;
+    unsigned long right = 0, weight = 0, right_weight = 0;
     for (unsigned long i = 0; i < options.n; i++) {
         make_row(&r, i);
         put_row(&out, &r, i);
         right += r.right;
+        weight += r.weight;
+        right_weight += r.right ? r.weight : 0;
         if (out.len > 1 << 20 || i + 1 == options.n) {
             if (fwrite(out.ptr, 1, out.len, stdout) != out.len) {
                 perror("gen_rows");
@@ -325,12 +395,15 @@ main(int argc, char **argv)
         return 1;
     }
     fprintf(stderr,
-            "{\"rows\":%lu,\"kind\":\"%s\",\"intended_correct\":%lu,\"accuracy\":%.6f}\n",
+            "{\"rows\":%lu,\"kind\":\"%s\",\"intended_correct\":%lu,\"accuracy\":%.6f,"
+            "\"score\":%.15f}\n",
             options.n, options.kind == KINDS ? "mixed" : kind_names[options.kind], right,
-            options.n > 0 ? (double)right / (double)options.n : 0);
+            options.n > 0 ? (double)right / (double)options.n : 0,
+            weight > 0 ? (double)right_weight / (double)weight : 0);
     text_fini(&r.query);
     text_fini(&r.expected);
     text_fini(&r.got);
     text_fini(&r.generated);
+    text_fini(&r.more);
     return 0;
 }

@@ -70,6 +70,8 @@
  *         ["e",ROW,EPOCH,FUNCTION|-1,ATTEMPTS,STAGE,CODE]  an error; the part is its message.
  *              It accompanies the "g" or "s" record that carries the error for the API.
  *         ["r",ROW,EPOCH,PHASE,N]                      reply N of a task that asks again
+ *        The list is compact: no blanks.  USAGE is {"input_tokens":N,"output_tokens":N}, null
+ *        when both would be 0.
  *        All REC of one frame are journalled together or not at all.
  * NEXT   {"what":"done","from":AT} or {"what":"scored","function":I,"from":AT}; one
  *        outstanding of each kind; tag chosen by the runner.  The first NEXT scored says

@@ -147,6 +147,14 @@ time_mono_ns(void)
 }
 
 int64_t
+time_mono_coarse_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t
 time_unix_ms(void)
 {
     struct timespec t;

@@ -29,6 +29,7 @@ int io_sealed_memfd(const char *name, const void *buf, size_t n, struct err *err
 int io_set_nonblock(int fd);
 
 int64_t time_mono_ns(void);
+int64_t time_mono_coarse_ns(void); /* the same clock as of its last tick, 10 ms ago at most */
 int64_t time_unix_ms(void);
 
 #endif

@@ -291,8 +291,10 @@ scan_scalar(struct scan *s, const char *p, bool may_close)
 static void
 take_member(struct scan *s, struct str name, struct jval val)
 {
+    bool plain = memchr(name.ptr, '\\', name.len) == NULL;
+    struct str bare = { name.ptr + 1, name.len - 2 };
     for (size_t i = 0; i < s->n; i++)
-        if (jtext_spells(name, s->names[i]))
+        if (plain ? str_eq(bare, s->names[i]) : jtext_spells(name, s->names[i]))
             s->vals[i] = val;
 }
 

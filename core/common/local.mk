@@ -4,11 +4,13 @@ noinst_LIBRARIES += %D%/libcommon.a
 	%D%/err.c %D%/err.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/io.c %D%/io.h \
+	%D%/jsame.c %D%/jsame.h \
 	%D%/json.c %D%/json.h \
 	%D%/jtext.c %D%/jtext.h %D%/jnumber.c \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/paired.c %D%/paired.h \
+	%D%/pyrepr.h \
 	%D%/quantile.c %D%/quantile.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/csv.c %D%/csv.h \

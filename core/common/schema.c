@@ -439,6 +439,7 @@ static const struct {
     { "title", K_TEXT },
     { "description", K_TEXT },
     { "evald:model", K_BOOLEAN },
+    { "evald:empty_is_default", K_BOOLEAN },
 };
 
 static int check_schema(json_object *schema, const struct place *at, bool top, struct err *err);

@@ -3,8 +3,9 @@
  * Keywords: type (a name or an array of names), const, enum, properties, required,
  * additionalProperties (boolean), items (one schema), minItems, maxItems, minLength,
  * maxLength (code points), minimum, maximum, exclusiveMinimum, exclusiveMaximum, default,
- * and the annotations title, description and evald:model (true: the string names a model or a
- * role; who applies the schema looks it up, schema_each_model).  Any other keyword makes the
+ * and the annotations title, description, evald:model (true: the string names a model or a
+ * role; who applies the schema looks it up, schema_each_model) and evald:empty_is_default (true,
+ * of aggregation_functions: an empty list means the function's own).  Any other keyword makes the
  * schema invalid: a rule that is not checked must not look as if it were.  An integer is a number
  * without fraction, as 3 or 3.0; NaN and infinities are never valid; const and enum take 1 for
  * 1.0. */

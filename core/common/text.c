@@ -48,23 +48,6 @@ text_reserve(struct text *t, size_t more)
 }
 
 void
-text_put(struct text *t, const void *p, size_t n)
-{
-    if (n >= t->room - t->len)
-        text_reserve(t, n);
-    if (n > 0)
-        memcpy(t->ptr + t->len, p, n);
-    t->len += n;
-    t->ptr[t->len] = '\0';
-}
-
-void
-text_puts(struct text *t, const char *z)
-{
-    text_put(t, z, strlen(z));
-}
-
-void
 text_put_u64(struct text *t, uint64_t n)
 {
     char digits[20];

@@ -43,15 +43,26 @@ void text_wipe(struct text *t); /* the same for secrets: overwritten first */
 #define CLEANUP_TEXT __attribute__((cleanup(text_fini)))
 void text_clear(struct text *t); /* keeps the room */
 void text_reserve(struct text *t, size_t more);
-void text_put(struct text *t, const void *p, size_t n);
-void text_puts(struct text *t, const char *z);
+static inline void
+text_put(struct text *t, const void *p, size_t n)
+{
+    if (n >= t->room - t->len)
+        text_reserve(t, n);
+    if (n > 0)
+        memcpy(t->ptr + t->len, p, n);
+    t->len += n;
+    t->ptr[t->len] = '\0';
+}
+static inline void
+text_puts(struct text *t, const char *z)
+{
+    text_put(t, z, strlen(z));
+}
 static inline void
 text_putc(struct text *t, char c)
 {
-    if (t->room - t->len < 2) {
-        text_put(t, &c, 1);
-        return;
-    }
+    if (t->room - t->len < 2)
+        text_reserve(t, 1);
     t->ptr[t->len++] = c;
     t->ptr[t->len] = '\0';
 }

@@ -142,6 +142,8 @@ call_once(struct client *c, const struct request *rq, struct text *ret_body, str
         CLEANUP_FREE char *line = xasprintf("Idempotency-Key: %s", rq->key);
         headers = curl_slist_append(headers, line);
     }
+    if (rq->plain)
+        headers = curl_slist_append(headers, "Evald-Extensions: off");
     CLEANUP_FREE char *url = xasprintf("http://evald%s", rq->path);
 
     CURL *h = c->curl;

@@ -25,6 +25,7 @@ struct request {
     /* Of the Idempotency-Key header, or NULL.  With it the request is sent again when its
      * connection is lost, for fifteen seconds, in which evald may be restarted. */
     const char *key;
+    bool plain;   /* the answer is to have nothing that the reference's has not */
     bool patient; /* sent again as long as evald says that this helps; stderr is told once */
     FILE *to;           /* a successful answer's body is streamed here; NULL: into ret_body */
     /* Instead of that: called with each piece of it as it comes; false: that is enough. */

@@ -34,6 +34,8 @@ struct ctl {
     const char *owner;  /* jobs --owner, or NULL */
     const char *params; /* --params: a file, or NULL */
     int64_t limit;      /* rows --limit; -1: all */
+    const char *scorer; /* conformance --scorer, or NULL */
+    int64_t differences; /* conformance --differences */
     bool replace;       /* run --replace */
 };
 
@@ -48,6 +50,13 @@ void ctl_put_safe(FILE *to, const char *text);
 const char *ctl_socket_option(const struct ctl *c);
 /* Prints a document verbatim on a line of its own. */
 void ctl_put_document(struct str doc);
+
+/* The path of a program that evald has beside it; free() it. */
+char *ctl_program(const char *name);
+
+/* evald-runner --probe of a file: its output is put on ret_out, its messages go to our stderr.
+ * The status is as of waitpid. */
+int plugin_probe(const char *file, struct text *ret_out, int *ret_status, struct err *err);
 
 /* "2026-03-04 05:06:07" in local time; "-" for 0. */
 void ctl_format_time(int64_t unix_ms, char *buf, size_t size);
@@ -86,6 +95,7 @@ ctl_command_fn jobs_list, jobs_status, jobs_detail, jobs_result, jobs_cancel,
     jobs_follow;                                               /* jobs.c */
 ctl_command_fn lists_models, lists_datasets, lists_benchmarks, lists_functions, lists_health,
     lists_version;                                             /* lists.c */
+ctl_command_fn conformance_command;                            /* conformance.c */
 ctl_command_fn compare_command;                                /* compare.c */
 ctl_command_fn plugin_command;                                 /* plugin.c */
 ctl_command_fn rows_command;                                   /* rows.c */

@@ -15,7 +15,8 @@
 volatile sig_atomic_t ctl_interrupted;
 
 /* Options beyond those that every command has. */
-enum { OPT_STATUS = 1, OPT_REPLACE = 2, OPT_OWNER = 4, OPT_LIMIT = 8, OPT_PARAMS = 16 };
+enum { OPT_STATUS = 1, OPT_REPLACE = 2, OPT_OWNER = 4, OPT_LIMIT = 8, OPT_PARAMS = 16,
+       OPT_SCORER = 32, OPT_DIFFERENCES = 64 };
 
 #define ARGS_MAX 1000 /* of commands that take any number */
 
@@ -70,6 +71,13 @@ static const struct command commands[] = {
       "  --params FILE  a JSON object: function to its parameters" },
     { "compare", compare_command, 2, ARGS_MAX, 0, "BASELINE CANDIDATE [FUNCTION...]",
       "compare two jobs row by row", "By default by all functions that both have." },
+    { "conformance", conformance_command, 1, ARGS_MAX, OPT_SCORER | OPT_DIFFERENCES,
+      "[--scorer ID] [--differences N] DIR|FILE...",
+      "play recorded cases to the scorers and say what differs",
+      "Needs no evald; evald-conformance(7) describes the cases, *.jsonl of DIR.\n"
+      "  --scorer ID      only the cases of this scorer\n"
+      "  --differences N  show so many of the cases that differ, 10 by default\n"
+      "Ends with 0 only when no case differs." },
     { "score-batch", score_batch_command, 2, ARGS_MAX, OPT_PARAMS,
       "[--params FILE] DATASET FUNCTION...", "score the rows of a data set",
       "  --params FILE  a JSON object: function to its parameters" },
@@ -177,6 +185,13 @@ ctl_socket_option(const struct ctl *c)
     return option;
 }
 
+char *
+ctl_program(const char *name)
+{
+    const char *dir = getenv("EVALD_LIBEXECDIR");
+    return xasprintf("%s/%s", dir != NULL && *dir != '\0' ? dir : EVALD_LIBEXECDIR, name);
+}
+
 void
 ctl_put_document(struct str doc)
 {
@@ -210,6 +225,12 @@ catch_interrupts(void)
     sigaction(SIGTERM, &sa, NULL);
 }
 
+static bool
+is_number(const char *z)
+{
+    return z[strspn(z, "0123456789")] == '\0' && *z != '\0';
+}
+
 /* Parses the options in front of the command (cmd NULL: "+" stops there) or behind it.
  * -1: go on; else the exit status. */
 static int
@@ -220,7 +241,8 @@ parse_options(struct ctl *c, int argc, char **argv, const struct command *cmd)
         { "help", no_argument, NULL, 'h' },          { "version", no_argument, NULL, 'V' },
         { "status", required_argument, NULL, 'S' },  { "replace", no_argument, NULL, 'r' },
         { "owner", required_argument, NULL, 'o' },   { "limit", required_argument, NULL, 'l' },
-        { "params", required_argument, NULL, 'p' },
+        { "params", required_argument, NULL, 'p' },  { "scorer", required_argument, NULL, 'c' },
+        { "differences", required_argument, NULL, 'd' },
         { NULL, 0, NULL, 0 },
     };
     int own = cmd != NULL ? cmd->options : 0;
@@ -248,9 +270,12 @@ parse_options(struct ctl *c, int argc, char **argv, const struct command *cmd)
             c->owner = optarg;
         } else if (opt == 'p' && (own & OPT_PARAMS)) {
             c->params = optarg;
-        } else if (opt == 'l' && (own & OPT_LIMIT)
-                   && optarg[strspn(optarg, "0123456789")] == '\0' && *optarg != '\0') {
+        } else if (opt == 'c' && (own & OPT_SCORER)) {
+            c->scorer = optarg;
+        } else if (opt == 'l' && (own & OPT_LIMIT) && is_number(optarg)) {
             c->limit = strtoll(optarg, NULL, 10);
+        } else if (opt == 'd' && (own & OPT_DIFFERENCES) && is_number(optarg)) {
+            c->differences = strtoll(optarg, NULL, 10);
         } else {
             return usage_error(cmd);
         }
@@ -266,7 +291,7 @@ main(int argc, char **argv)
     const char *env = getenv("EVALD_SOCKET");
     bool named = env != NULL && *env != '\0';
     struct ctl ctl = { .socket = named ? env : EVALD_RUNDIR "/evald.sock",
-                       .limit = -1 };
+                       .limit = -1, .differences = 10 };
 
     int status = parse_options(&ctl, argc, argv, NULL);
     if (status >= 0)

@@ -124,14 +124,10 @@ plugin_show(const struct ctl *c, const char *id)
 
 /* ---- check: evald-runner --probe, as evald itself would ---- */
 
-/* Runs the probe; its output is in ret_out, its messages go to our stderr.  The status is as
- * of waitpid. */
-static int
-probe(const char *file, struct text *ret_out, int *ret_status, struct err *err)
+int
+plugin_probe(const char *file, struct text *ret_out, int *ret_status, struct err *err)
 {
-    const char *dir = getenv("EVALD_LIBEXECDIR");
-    CLEANUP_FREE char *program =
-        xasprintf("%s/evald-runner", dir != NULL && *dir != '\0' ? dir : EVALD_LIBEXECDIR);
+    CLEANUP_FREE char *program = ctl_program("evald-runner");
     char *argv[] = { program, (char *)"--probe", (char *)file, NULL };
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0)
@@ -203,7 +199,7 @@ plugin_check(const struct ctl *c, const char *file)
     CLEANUP_TEXT struct text out = TEXT_INIT;
     int wait_status = 0;
     struct err err;
-    if (probe(file, &out, &wait_status, &err) < 0)
+    if (plugin_probe(file, &out, &wait_status, &err) < 0)
         return ctl_fail(c, &err);
     CLEANUP_JSON json_object *doc = NULL;
     while (out.len > 0 && out.ptr[out.len - 1] == '\n')

@@ -9,7 +9,7 @@
 #include "common/mem.h"
 #include "daemon/sched_impl.h"
 
-#define QUEUE_MAX      (128u << 10) /* bytes of records held before the runner has to wait */
+#define QUEUE_MAX      (512u << 10) /* bytes of records held before the runner has to wait */
 #define BATCH_BYTES    (32u << 10) /* enough for a transaction of its own */
 #define BATCH_DELAY_S  0.1
 #define KILL_DELAY_S   5.0
@@ -514,6 +514,9 @@ answer_nexts(struct job *j)
                               n->from, next_read, q);
         else
             journal_read_scored(j->journal, n->function, n->from, next_read, q);
+        /* the last record has come: the store has time while aggregates are computed */
+        if (kind == 1 && n->function == 0 && n->from == 0)
+            journal_checkpoint_begin(j->journal);
     }
 }
 

@@ -4,14 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/frame.h"
 #include "common/io.h"
-#include "common/jtext.h"
 #include "common/mem.h"
 #include "daemon/journal_impl.h"
-
-#define BODY_MAX   (40u << 20) /* of one record: with what goes along it fits into a frame */
-#define TOKENS_MAX (INT64_C(1) << 40)
 
 static const char journal_schema[] =
     "BEGIN IMMEDIATE;"
@@ -150,6 +145,10 @@ journal_close_writer(struct journal *j)
     for (size_t i = 0; i < JOURNAL_STATEMENTS; i++) {
         sqlite3_finalize(j->st[i]);
         j->st[i] = NULL;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(j->many); i++) {
+        sqlite3_finalize(j->many[i]);
+        j->many[i] = NULL;
     }
     sqlite3_close(j->w);
     j->w = NULL;
@@ -330,228 +329,12 @@ journal_close(struct journal *j)
 
 /* ---- records ---- */
 
-/* The next element of the record as a whole number that is not below min. */
-static int
-take_int(struct jiter *it, int64_t min, int64_t *ret, struct err *err)
-{
-    struct jval v;
-    int64_t n;
-    if (!jtext_next(it, NULL, &v) || !jtext_int64(v, &n) || n < min)
-        return err_set(err, ERR_PROTO, "a record lacks a number");
-    *ret = n;
-    return 0;
-}
-
-static int
-take_value(struct jiter *it, enum jkind kind, struct str *ret, struct err *err)
-{
-    struct jval v;
-    if (!jtext_next(it, NULL, &v) || (kind != J_ABSENT && v.kind != kind))
-        return err_set(err, ERR_PROTO, "a record lacks a member");
-    *ret = v.raw;
-    return 0;
-}
-
-static int
-check_object(struct str body, struct err *err)
-{
-    struct jval v;
-    size_t at;
-    if (jtext_check(body, &v, &at, NULL) < 0 || v.kind != J_OBJECT)
-        return err_set(err, ERR_PROTO, "a record's body is no JSON object");
-    return 0;
-}
-
-static void
-take_usage(struct jiter *it, int64_t *ret_in, int64_t *ret_out)
-{
-    struct jval usage;
-    *ret_in = *ret_out = 0;
-    if (!jtext_next(it, NULL, &usage) || usage.kind != J_OBJECT)
-        return;
-    jtext_int64(jtext_member(usage, STR("input_tokens")), ret_in);
-    jtext_int64(jtext_member(usage, STR("output_tokens")), ret_out);
-    if (*ret_in < 0 || *ret_in > TOKENS_MAX)
-        *ret_in = 0;
-    if (*ret_out < 0 || *ret_out > TOKENS_MAX)
-        *ret_out = 0;
-}
-
-static int
-drop_replies(struct journal *j, int64_t at, int64_t phase, struct err *err)
-{
-    if (!j->has_replies)
-        return 0;
-    sqlite3_bind_int64(j->st[PUT_REPLY_DROP], 1, at);
-    sqlite3_bind_int64(j->st[PUT_REPLY_DROP], 2, phase);
-    return sqlite_step_done(j->st[PUT_REPLY_DROP], err);
-}
-
-/* Counts what the statement before put; a record that was there already counts once. */
-static void
-count(struct journal *j, int64_t *records, int64_t in, int64_t out)
-{
-    if (sqlite3_changes(j->w) == 0)
-        return;
-    ++*records;
-    j->counts.input_tokens += in;
-    j->counts.output_tokens += out;
-}
-
-static int
-put_generation(struct journal *j, struct jiter *it, int64_t at, struct str body,
-               struct err *err)
-{
-    struct str row_id = { NULL, 0 };
-    int64_t truncated, in, out;
-    if (take_value(it, J_ABSENT, &row_id, err) < 0 || take_int(it, 0, &truncated, err) < 0
-        || check_object(body, err) < 0)
-        return -1;
-    enum jkind id_kind = jtext_whole(row_id).kind;
-    if (id_kind != J_NULL && id_kind != J_NUMBER && id_kind != J_STRING)
-        return err_set(err, ERR_PROTO, "a record whose row has no id");
-    take_usage(it, &in, &out);
-    sqlite3_stmt *st = j->st[PUT_GENERATION];
-    sqlite3_bind_int64(st, 1, at);
-    sqlite_bind(st, 2, body);
-    sqlite_bind(st, 3, row_id);
-    sqlite3_bind_int64(st, 4, truncated);
-    sqlite3_bind_int64(st, 5, in);
-    sqlite3_bind_int64(st, 6, out);
-    if (sqlite_step_done(st, err) < 0)
-        return -1;
-    count(j, &j->counts.generations, in, out);
-    return drop_replies(j, at, 0, err);
-}
-
-static int
-put_score(struct journal *j, struct jiter *it, int64_t at, struct str body, struct err *err)
-{
-    int64_t fn, in, out;
-    if (take_int(it, 0, &fn, err) < 0 || check_object(body, err) < 0)
-        return -1;
-    take_usage(it, &in, &out);
-    sqlite3_stmt *st = j->st[PUT_SCORE];
-    sqlite3_bind_int64(st, 1, fn);
-    sqlite3_bind_int64(st, 2, at);
-    sqlite_bind(st, 3, body);
-    sqlite3_bind_int64(st, 4, in);
-    sqlite3_bind_int64(st, 5, out);
-    if (sqlite_step_done(st, err) < 0)
-        return -1;
-    count(j, &j->counts.scores, in, out);
-    return drop_replies(j, at, fn + 1, err);
-}
-
-static int
-put_error(struct journal *j, struct jiter *it, int64_t at, struct str body, struct err *err)
-{
-    int64_t fn, attempts;
-    struct str stage, code;
-    if (take_int(it, -1, &fn, err) < 0 || take_int(it, 0, &attempts, err) < 0
-        || take_value(it, J_STRING, &stage, err) < 0
-        || take_value(it, J_STRING, &code, err) < 0)
-        return -1;
-    sqlite3_stmt *seen = j->st[PUT_ERROR_SEEN];
-    sqlite3_bind_int64(seen, 1, at);
-    bool first = sqlite3_step(seen) == SQLITE_DONE;
-    sqlite3_reset(seen);
-    CLEANUP_TEXT struct text words = TEXT_INIT;
-    jtext_decode(&words, stage);
-    size_t cut = words.len;
-    jtext_decode(&words, code);
-    sqlite3_stmt *st = j->st[PUT_ERROR];
-    sqlite3_bind_int64(st, 1, at);
-    sqlite3_bind_int64(st, 2, fn);
-    sqlite3_bind_int64(st, 3, attempts);
-    sqlite_bind(st, 4, (struct str){ words.ptr, cut });
-    sqlite_bind(st, 5, (struct str){ words.ptr + cut, words.len - cut });
-    sqlite_bind(st, 6, body);
-    if (sqlite_step_done(st, err) < 0)
-        return -1;
-    if (first)
-        j->counts.failed++;
-    return 0;
-}
-
-static int
-put_reply(struct journal *j, struct jiter *it, int64_t at, struct str body, struct err *err)
-{
-    int64_t phase, n;
-    if (take_int(it, 0, &phase, err) < 0 || take_int(it, 0, &n, err) < 0)
-        return -1;
-    sqlite3_stmt *st = j->st[PUT_REPLY];
-    sqlite3_bind_int64(st, 1, at);
-    sqlite3_bind_int64(st, 2, phase);
-    sqlite3_bind_int64(st, 3, n);
-    sqlite_bind(st, 4, body);
-    j->has_replies = true;
-    return sqlite_step_done(st, err);
-}
-
-static int
-put_record(struct journal *j, struct jval record, struct str body, struct err *err)
-{
-    struct jiter it = jtext_iter(record);
-    struct str kind = { NULL, 0 };
-    int64_t row, epoch;
-    if (take_value(&it, J_STRING, &kind, err) < 0 || take_int(&it, 0, &row, err) < 0
-        || take_int(&it, 0, &epoch, err) < 0)
-        return -1;
-    int64_t at;
-    if (epoch >= j->epochs || __builtin_mul_overflow(row, (int64_t)j->epochs, &at)
-        || __builtin_add_overflow(at, epoch, &at))
-        return err_set(err, ERR_PROTO, "a record of a row that cannot be");
-    if (body.len > BODY_MAX)
-        return err_set(err, ERR_PROTO, "a record of %zu bytes", body.len);
-    switch (kind.len == 3 ? kind.ptr[1] : 0) {
-    case 'g': return put_generation(j, &it, at, body, err);
-    case 's': return put_score(j, &it, at, body, err);
-    case 'e': return put_error(j, &it, at, body, err);
-    case 'r': return put_reply(j, &it, at, body, err);
-    default: return err_set(err, ERR_PROTO, "a record of an unknown kind");
-    }
-}
-
-static int
-put_payload(struct journal *j, struct str payload, struct err *err)
-{
-    struct str head, body;
-    struct jval records, record;
-    size_t at;
-    if (!frame_part(&payload, &head) || jtext_check(head, &records, &at, NULL) < 0
-        || records.kind != J_ARRAY)
-        return err_set(err, ERR_PROTO, "RECORD without its list");
-    struct jiter it = jtext_iter(records);
-    while (jtext_next(&it, NULL, &record)) {
-        if (!frame_part(&payload, &body))
-            return err_set(err, ERR_PROTO, "RECORD lacks a body");
-        if (put_record(j, record, body, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static int
 append_write(struct op *op)
 {
-    struct journal *j = op->j;
-    struct journal_counts before = j->counts;
-    struct str batch = { op->a, op->a_len }, payload;
-    if (sqlite_run(j->w, "BEGIN", &op->err) < 0)
+    if (journal_append_batch(op->j, (struct str){ op->a, op->a_len }, &op->err) < 0)
         return -1;
-    int rc = 0;
-    while (rc == 0 && frame_part(&batch, &payload))
-        rc = put_payload(j, payload, &op->err);
-    if (rc == 0)
-        rc = sqlite_run(j->w, "COMMIT", &op->err);
-    if (rc < 0) {
-        if (!sqlite3_get_autocommit(j->w))
-            sqlite_run(j->w, "ROLLBACK", NULL);
-        j->counts = before;
-        return err_prefix(&op->err, "journal of job %lld", (long long)j->id);
-    }
-    op->counts = j->counts;
+    op->counts = op->j->counts;
     return 0;
 }
 
@@ -652,4 +435,17 @@ void
 journal_checkpoint(struct journal *j, store_done_fn *done, void *arg)
 {
     op_start(op_new(j, checkpoint_write, tell_done, (void (*)(void))done, arg));
+}
+
+static int
+checkpoint_some(struct op *op)
+{
+    sqlite3_wal_checkpoint_v2(op->j->w, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return 0;
+}
+
+void
+journal_checkpoint_begin(struct journal *j)
+{
+    op_start(op_new(j, checkpoint_some, tell_done, NULL, NULL));
 }

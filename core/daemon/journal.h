@@ -54,6 +54,10 @@ void journal_event(struct journal *j, const char *kind, struct str json, store_d
 /* Puts all of it into the main file and syncs it. */
 void journal_checkpoint(struct journal *j, store_done_fn *done, void *arg);
 
+/* Does most of that, as far as it can be done without waiting for anyone; what it cannot is left
+ * to journal_checkpoint(). */
+void journal_checkpoint_begin(struct journal *j);
+
 /* ---- doing again, journal_edit.c ---- */
 
 enum journal_redo {

@@ -18,7 +18,10 @@ struct journal {
     /* store thread */
     sqlite3 *w;
     sqlite3_stmt *st[JOURNAL_STATEMENTS];
+    sqlite3_stmt *many[2]; /* of generations and scores; NULL: not needed yet */
     struct journal_counts counts;
+    bool had_again; /* a record came that was there already */
+    bool recount;   /* ... in this batch */
     bool has_replies; /* some may be there: look before forgetting them */
     /* read thread */
     sqlite3 *r;
@@ -34,6 +37,9 @@ void journal_close_writer(struct journal *j);
 /* Counts what the database holds into j->counts. */
 void journal_count(struct journal *j);
 int64_t journal_number(sqlite3 *db, const char *sql); /* 0 when there is none */
+/* Puts RECORD payloads, each behind its u32 length, in one transaction, and counts them; of a
+ * failure nothing stays.  journal_append.c */
+int journal_append_batch(struct journal *j, struct str batch, struct err *err);
 int journal_put_value(struct journal *j, const char *key, struct str value, struct err *err);
 int journal_put_event(struct journal *j, int64_t unix_ms, const char *kind, struct str json,
                       struct err *err);

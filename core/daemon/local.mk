@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/libdaemon.a
 	%D%/job.c \
 	%D%/jobdata.c \
 	%D%/journal.c %D%/journal.h %D%/journal_impl.h \
+	%D%/journal_append.c \
 	%D%/journal_events.c \
 	%D%/journal_edit.c \
 	%D%/journal_pairs.c \

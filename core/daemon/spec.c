@@ -38,9 +38,12 @@ plugin_params(const struct function *fn, const struct plugin *plugin, json_objec
     const char *tag = json_get_str(params, "type", NULL);
     json_object *tag_schema = schema_property(plugin->params_schema, "type");
     const char *wanted = tag_schema ? json_get_str(tag_schema, "const", NULL) : NULL;
-    if (wanted != NULL && tag != NULL && strcmp(tag, wanted) != 0)
+    if (wanted != NULL && tag != NULL && strcmp(tag, wanted) != 0) {
+        if (strcmp(wanted, "regex_parser") == 0) /* in the reference's words */
+            return ERR_NULL(err, ERR_INVALID, "RegexParserScoringFnParams not found");
         return ERR_NULL(err, ERR_INVALID, "%s: params of type '%s' where '%s' is needed",
                         fn->id, tag, wanted);
+    }
     CLEANUP_JSON json_object *own = json_object_new_object();
     json_object_object_foreach(params, key, value)
     {
@@ -66,14 +69,22 @@ plugin_params(const struct function *fn, const struct plugin *plugin, json_objec
     return ready;
 }
 
-/* The list that applies: that of the params given, even when empty; else the default's. */
-static json_object *
-aggregation_list(json_object *given, json_object *defaults)
+static bool
+is_list(json_object *o, size_t least)
 {
+    return json_object_is_type(o, json_type_array) && json_object_array_length(o) >= least;
+}
+
+/* The list that applies: that of the params given, also when it is empty, unless the plugin
+ * says what that means; else the default's. */
+static json_object *
+aggregation_list(const struct plugin *plugin, json_object *given, json_object *defaults)
+{
+    json_object *schema = schema_property(plugin->params_schema, "aggregation_functions");
     json_object *list = json_get(given ? given : defaults, "aggregation_functions");
-    return list != NULL && json_object_is_type(list, json_type_array)
-               ? json_object_get(list)
-               : json_object_new_array();
+    if (json_get_bool(schema, "evald:empty_is_default", false) && !is_list(list, 1))
+        list = json_get(defaults, "aggregation_functions");
+    return is_list(list, 0) ? json_object_get(list) : json_object_new_array();
 }
 
 static int
@@ -122,7 +133,7 @@ one_function(const struct spec_context *cx, const char *id, json_object *given, 
     json_add_str(o, "id", id);
     json_add_str(o, "plugin", plugin->id);
     json_add(o, "params", own);
-    json_add(o, "aggregation_functions", aggregation_list(given, params));
+    json_add(o, "aggregation_functions", aggregation_list(plugin, given, fn->params));
     return o;
 }
 

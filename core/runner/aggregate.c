@@ -6,6 +6,7 @@
 
 #include "common/jtext.h"
 #include "common/mem.h"
+#include "common/score.h"
 #include "runner/aggregate.h"
 #include "runner/median.h"
 #include "runner/num.h"
@@ -318,6 +319,11 @@ agg_add(struct agg *a, struct str score_row_json, struct err *err)
         else if (jtext_spells(key, STR("weight")))
             weight = val;
     }
+    /* A row that failed says no weight either: that is one row less, not the end of it. */
+    double x;
+    if (weight.kind == J_ABSENT && score.kind == J_NULL
+        && score_read(score_row_json, &x) == SCORE_ERROR)
+        weight.kind = J_NULL;
     for (size_t i = 0; i < a->n_parts; i++)
         if (a->parts[i].trouble == NO_TROUBLE
             && part_add(a, &a->parts[i], score, weight, err) < 0)

@@ -22,7 +22,8 @@ struct agg *agg_new(const char *const *names, size_t n, struct err *err);
 void agg_free(struct agg *a);
 
 /* One score row: checked JSON text.  A score that an aggregation cannot take is remembered
- * and told by agg_finish.  ERR_NOMEM only. */
+ * and told by agg_finish; a row in error (score.h) without score and weight has null for both.
+ * ERR_NOMEM only. */
 int agg_add(struct agg *a, struct str score_row_json, struct err *err);
 
 /* Appends the value of aggregated_results: {"average":{"average":0.5}}; {} for no names.

@@ -9,6 +9,7 @@ inner(struct jval column, const char *name, struct text *t, struct jval *ret, st
 {
     size_t at;
     struct err why;
+    text_clear(t);
     jtext_decode(t, column.raw);
     if (jtext_check(text_str(t), ret, &at, &why) < 0)
         return err_set(err, ERR_INVALID, "column '%s' is no JSON text: %s at byte %zu", name,
@@ -28,13 +29,14 @@ put_sampling(const struct job *j, struct text *t)
 
 /* A string, or content items of text, which are joined by blanks. */
 static int
-completion(const struct job *j, struct jval column, struct text *ret, struct err *err)
+completion(const struct job *j, struct jval column, struct text *ret, struct text *in,
+           struct err *err)
 {
-    CLEANUP_TEXT struct text in = TEXT_INIT, whole = TEXT_INIT;
+    CLEANUP_TEXT struct text whole = TEXT_INIT;
     struct jval prompt, item;
     if (column.kind != J_STRING)
         return err_set(err, ERR_INVALID, "column 'completion_input' is no JSON text");
-    if (inner(column, "completion_input", &in, &prompt, err) < 0)
+    if (inner(column, "completion_input", in, &prompt, err) < 0)
         return -1;
     text_puts(ret, "{\"kind\":\"completion\",\"prompt\":");
     if (prompt.kind == J_STRING) {
@@ -115,13 +117,13 @@ put_message(struct text *t, struct jval m, size_t i, struct err *err)
 }
 
 static int
-chat(const struct job *j, struct jval column, struct text *ret, struct err *err)
+chat(const struct job *j, struct jval column, struct text *ret, struct text *in,
+     struct err *err)
 {
-    CLEANUP_TEXT struct text in = TEXT_INIT;
     struct jval messages = column, m;
     size_t i = 0;
     if (column.kind == J_STRING
-        && inner(column, "chat_completion_input", &in, &messages, err) < 0)
+        && inner(column, "chat_completion_input", in, &messages, err) < 0)
         return -1;
     if (messages.kind != J_ARRAY && column.kind != J_ABSENT)
         return err_set(err, ERR_INVALID,
@@ -143,15 +145,15 @@ chat(const struct job *j, struct jval column, struct text *ret, struct err *err)
 
 int
 candidate_document(const struct job *j, const struct jval *vals, struct text *ret,
-                   struct err *err)
+                   struct text *scratch, struct err *err)
 {
     struct jval prompt = vals[j->w_completion], messages = vals[j->w_chat];
     if (prompt.kind != J_ABSENT)
-        return completion(j, prompt, ret, err);
+        return completion(j, prompt, ret, scratch, err);
     if (messages.kind == J_ABSENT && j->candidate->in.plugin->n_columns == 0)
         return err_set(err, ERR_INVALID,
                        "has neither 'completion_input' nor 'chat_completion_input'");
-    return chat(j, messages, ret, err);
+    return chat(j, messages, ret, scratch, err);
 }
 
 struct jval

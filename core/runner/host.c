@@ -156,9 +156,14 @@ do_alloc(struct evald_call *base, size_t n)
     return arena_zalloc(((struct call *)base)->arena, n);
 }
 
+/* What was read and given: its memory goes. */
 static void
-forget_parses(struct call *c)
+forget(struct call *c)
 {
+    c->n_given = 0;
+    if (c->uses == 0)
+        return;
+    c->uses = 0;
     for (unsigned i = 0; i < CALL_PARSES; i++)
         c->parses[i] = (struct parse){ 0 };
     for (unsigned i = 0; i < CALL_WALKS; i++)
@@ -197,10 +202,28 @@ parse(struct call *c, struct parse *p, struct str json, bool again, struct jval 
     return ret->kind != J_ABSENT;
 }
 
+/* Is it text that the host itself made of checked text?  A plugin has no right to write there. */
 static bool
 is_trusted(const struct call *c, struct str json)
 {
-    return c->trusted.ptr == json.ptr && c->trusted.len == json.len;
+    if (c->trusted.ptr == json.ptr && c->trusted.len == json.len)
+        return true;
+    for (size_t i = 0; i < c->n_cols; i++)
+        if (c->cols[i].str.ptr == json.ptr && c->cols[i].str.len == json.len)
+            return c->cols[i].kind == EVALD_ARRAY || c->cols[i].kind == EVALD_OBJECT;
+    for (unsigned i = 0; i < CALL_GIVEN && i < c->n_given; i++)
+        if (c->given[i].ptr == json.ptr && c->given[i].len == json.len)
+            return true;
+    return false;
+}
+
+static struct evald_value
+give(struct call *c, struct jval v)
+{
+    struct evald_value r = host_value(c->values, v);
+    if (v.kind == J_ARRAY || v.kind == J_OBJECT)
+        c->given[c->n_given++ % CALL_GIVEN] = (struct str){ r.str.ptr, r.str.len };
+    return r;
 }
 
 /* The parse of a text that is read here and there. */
@@ -248,7 +271,7 @@ do_get(struct evald_call *base, struct evald_str json, const char *pointer,
     *out = (struct evald_value){ 0, 0, 0, { "", 0 } };
     if (!parsed(c, str_of(json), &v))
         return EVALD_E_ROW;
-    *out = host_value(c->values, jtext_pointer(v, str_z(pointer)));
+    *out = give(c, jtext_pointer(v, str_z(pointer)));
     return EVALD_OK;
 }
 
@@ -284,7 +307,7 @@ do_each(struct evald_call *base, struct evald_str json, size_t *at, struct evald
             *key = host_value(c->values, (struct jval){ J_STRING, name }).str;
     }
     if (out != NULL)
-        *out = host_value(c->values, val);
+        *out = give(c, val);
     return 1;
 }
 
@@ -400,7 +423,7 @@ do_next_scored(struct evald_call *base, struct evald_str *json)
     if (c->next_scored == NULL || c->values == c->arena)
         return bug(c, "next_scored is for aggregate() only");
     arena_reset(c->values);
-    forget_parses(c);
+    forget(c);
     /* the time limit is for the plugin: it begins anew with each row, and evald takes its own */
     if (host_leave != NULL)
         host_leave();
@@ -465,7 +488,9 @@ call_begin(struct call *c, const struct plugin *p, struct arena *a)
     c->bug = false;
     text_clear(&c->why);
     c->trusted = (struct str){ NULL, 0 };
-    forget_parses(c);
+    c->cols = NULL;
+    c->n_cols = 0;
+    forget(c);
 }
 
 struct str

@@ -35,6 +35,7 @@ struct jval fields_get(const struct fields *f, struct str name);
 
 #define CALL_PARSES 4
 #define CALL_WALKS  8
+#define CALL_GIVEN  8
 #define FIELDS_MAX  (32u << 20) /* bytes that one task may emit: a record must fit a frame */
 
 /* The handle: base first, the rest is the host's. */
@@ -54,8 +55,12 @@ struct call {
     /* next_scored() of aggregate(): 1 with a line, 0 at the end */
     int (*next_scored)(void *arg, struct str *ret_json);
     void *scored_arg;
-    struct text scratch;
+    struct text scratch;       /* of one host function */
     struct str trusted;        /* checked text that get() need not check again */
+    const struct evald_value *cols; /* and such of the row's columns; NULL: none */
+    size_t n_cols;
+    struct str given[CALL_GIVEN]; /* and the last containers that get() and each() gave */
+    unsigned n_given;          /* how many there were */
     struct parse {
         const char *ptr;
         size_t len;

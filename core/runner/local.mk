@@ -17,7 +17,7 @@ noinst_LIBRARIES += %D%/librunner.a
 	%D%/pipeline.c %D%/pipeline.h \
 	%D%/probe.c %D%/probe.h \
 	%D%/pystr.c %D%/pystr.h \
-	%D%/replay.c %D%/replay.h \
+	%D%/replay.c %D%/replay.h %D%/replay_asks.c %D%/replay_asks.h \
 	%D%/row.c %D%/row.h \
 	%D%/runner.c %D%/runner.h \
 	%D%/sandbox.c %D%/sandbox.h \

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/mem.h"
-#include "common/unprintable.h"
+#include "common/pyrepr.h"
 #include "runner/num.h"
 #include "runner/pystr.h"
 
@@ -79,59 +79,19 @@ put_float(struct text *t, double d)
         jtext_put_double(t, d);
 }
 
-static bool
-is_printable(uint32_t cp)
-{
-    if (cp < 0x7f)
-        return cp >= 0x20;
-    size_t lo = 0, hi = ARRAY_LEN(unprintable) / 2;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (cp > unprintable[2 * mid + 1])
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo == ARRAY_LEN(unprintable) / 2 || cp < unprintable[2 * lo];
-}
-
-/* Decodes one character of valid UTF-8; returns its bytes. */
-static size_t
-next_char(const char *s, uint32_t *ret)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    if (p[0] < 0x80) {
-        *ret = p[0];
-        return 1;
-    }
-    size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    uint32_t cp = p[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++)
-        cp = cp << 6 | (p[i] & 0x3f);
-    *ret = cp;
-    return n;
-}
-
 static void
 put_repr(struct text *t, struct str literal)
 {
     CLEANUP_TEXT struct text s = TEXT_INIT;
     jtext_decode(&s, literal);
-    bool apostrophe = memchr(s.ptr, '\'', s.len) != NULL;
-    char quote = apostrophe && memchr(s.ptr, '"', s.len) == NULL ? '"' : '\'';
+    char quote = pyrepr_quote(s.ptr, s.len), escape[12];
     text_putc(t, quote);
-    for (size_t i = 0; i < s.len;) {
-        uint32_t cp;
-        size_t n = next_char(s.ptr + i, &cp);
-        if (cp == (unsigned char)quote || cp == '\\')
-            text_putf(t, "\\%c", (char)cp);
-        else if (cp == '\n' || cp == '\r' || cp == '\t')
-            text_puts(t, cp == '\n' ? "\\n" : cp == '\r' ? "\\r" : "\\t");
-        else if (is_printable(cp))
-            text_put(t, s.ptr + i, n);
+    for (size_t i = 0, n; i < s.len; i += n) {
+        pyrepr_escape(s.ptr + i, quote, escape, &n);
+        if (escape[0] != '\0')
+            text_puts(t, escape);
         else
-            text_putf(t, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", cp);
-        i += n;
+            text_put(t, s.ptr + i, n);
     }
     text_putc(t, quote);
 }

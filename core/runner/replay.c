@@ -2,28 +2,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/io.h"
-#include "common/jtext.h"
+#include "common/jsame.h"
 #include "common/mem.h"
 #include "common/schema.h"
+#include "runner/aggregate.h"
 #include "runner/host.h"
 #include "runner/load.h"
 #include "runner/replay.h"
+#include "runner/replay_asks.h"
 #include "runner/task.h"
 
 #define TAPE_MAX (64u << 20)
 #define ASK_TIMEOUT_MS 60000
 
-enum { NAME, PLUGIN, PARAMS, ROW, REQUEST, SEED, EPOCH, INDEX, MAX_ATTEMPTS, ASKS, SCORED,
-       EXPECT, N_MEMBERS };
+enum { NAME, PLUGIN, PARAMS, ROW, REQUEST, SEED, EPOCH, INDEX, MAX_ATTEMPTS, ASKS, ASKS_OPEN,
+       SCORED, AGGREGATIONS, LIKE, EXPECT, EXPECT_JSON, N_MEMBERS };
 static const char *const member_names[N_MEMBERS] = {
     "name", "plugin", "params", "row", "request", "seed", "epoch", "index", "max_attempts",
-    "asks", "scored", "expect",
+    "asks", "asks_open", "scored", "aggregations", "like", "expect", "expect_json",
 };
 
 /* One run of the program. */
@@ -38,8 +39,7 @@ struct play {
     struct arena arena;
     struct jval in[N_MEMBERS];
     struct plugin *plugin;
-    struct jiter asks;          /* of the tape, not yet asked */
-    unsigned n_asked;
+    struct tape_asks asks;
     struct task_ask **queue;    /* sent and not answered */
     size_t n_queue, queue_room;
     struct text problem;        /* why it differs; empty while all is well */
@@ -66,144 +66,6 @@ differs(struct play *p, const char *fmt, ...)
     va_start(ap, fmt);
     text_vputf(&p->problem, fmt, ap);
     va_end(ap);
-}
-
-/* ---- comparing ---- */
-
-static struct str
-decode(struct arena *a, struct str literal)
-{
-    char *buf = arena_alloc(a, literal.len + 1);
-    size_t n = jtext_decode_to(buf, literal);
-    buf[n] = '\0';
-    return (struct str){ buf, n };
-}
-
-static bool
-same_number(struct jval want, struct jval got)
-{
-    if (jtext_is_integer(want) && jtext_is_integer(got) && str_eq(want.raw, got.raw))
-        return true;
-    double w = jtext_double(want), g = jtext_double(got);
-    if (jtext_is_integer(want) && jtext_is_integer(got))
-        return w == g && fabs(w) < 9007199254740992.0;
-    return w == g || fabs(w - g) <= fmax(1e-9 * fmax(fabs(w), fabs(g)), 1e-12);
-}
-
-/* part: objects of got may have more members. */
-static bool
-same(struct arena *a, struct jval want, struct jval got, bool part)
-{
-    struct str key;
-    struct jval w, g;
-    if (want.kind != got.kind)
-        return false;
-    switch (want.kind) {
-    case J_NUMBER:
-        return same_number(want, got);
-    case J_STRING:
-        return str_eq(decode(a, want.raw), decode(a, got.raw));
-    case J_ARRAY: {
-        struct jiter wi = jtext_iter(want), gi = jtext_iter(got);
-        if (jtext_count(want) != jtext_count(got))
-            return false;
-        while (jtext_next(&wi, NULL, &w) && jtext_next(&gi, NULL, &g))
-            if (!same(a, w, g, part))
-                return false;
-        return true;
-    }
-    case J_OBJECT:
-        if (!part && jtext_count(want) != jtext_count(got))
-            return false;
-        for (struct jiter it = jtext_iter(want); jtext_next(&it, &key, &w);)
-            if (!same(a, w, jtext_member(got, decode(a, key)), part))
-                return false;
-        return true;
-    default:
-        return str_eq(want.raw, got.raw);
-    }
-}
-
-/* Is the expectation met by these bytes? */
-static bool
-same_bytes(struct arena *a, struct jval want, struct str got)
-{
-    struct jval v;
-    size_t at;
-    if (want.kind == J_STRING)
-        return str_eq(decode(a, want.raw), got);
-    return jtext_check(got, &v, &at, NULL) == 0 && same(a, want, v, true);
-}
-
-/* ---- asks ---- */
-
-static int32_t
-status_of(struct jval v)
-{
-    static const int32_t all[] = { EVALD_E_ROW, EVALD_E_REMOTE, EVALD_E_TIMEOUT, EVALD_E_BUG,
-                                   EVALD_E_CONFIG };
-    for (size_t i = 0; v.kind == J_STRING && i < ARRAY_LEN(all); i++)
-        if (jtext_spells(v.raw, str_z(host_code(all[i]))))
-            return all[i];
-    return EVALD_OK;
-}
-
-static struct str
-bytes_of(struct arena *a, struct jval v)
-{
-    return v.kind == J_STRING ? decode(a, v.raw) : arena_copy(a, v.raw);
-}
-
-static int64_t
-number_or(struct jval v, int64_t otherwise)
-{
-    jtext_int64(v, &otherwise);
-    return otherwise;
-}
-
-static void
-check_ask(struct play *p, struct jval tape, const struct task_ask *k)
-{
-    static const char *const kinds[] = { "", "model", "http", "sleep" };
-    struct jval kind = jtext_member(tape, STR("kind")), to = jtext_member(tape, STR("to"));
-    struct jval body = jtext_member(tape, STR("body")), head = jtext_member(tape, STR("head"));
-    struct jval without = jtext_member(tape, STR("without")), pointer, sent;
-    struct jval timeout = jtext_member(tape, STR("timeout_ms"));
-    size_t at;
-    if (kind.kind != J_STRING || k->kind >= ARRAY_LEN(kinds)
-        || !jtext_spells(kind.raw, str_z(kinds[k->kind])))
-        differs(p, "ask %u is of kind %s", p->n_asked,
-                k->kind < ARRAY_LEN(kinds) ? kinds[k->kind] : "unknown");
-    if (to.kind != J_ABSENT && !same_bytes(&p->arena, to, k->to))
-        differs(p, "ask %u goes to '%s'", p->n_asked, k->to.ptr);
-    if (body.kind != J_ABSENT && !same_bytes(&p->arena, body, k->body))
-        differs(p, "the body of ask %u is %s", p->n_asked, k->body.ptr);
-    if (head.kind != J_ABSENT && !same_bytes(&p->arena, head, k->head))
-        differs(p, "the head of ask %u is %s", p->n_asked, k->head.ptr);
-    if (timeout.kind != J_ABSENT && number_or(timeout, -1) != (int64_t)k->timeout_ms)
-        differs(p, "ask %u has timeout_ms %u", p->n_asked, k->timeout_ms);
-    for (struct jiter it = jtext_iter(without); jtext_next(&it, NULL, &pointer);) {
-        struct str place = decode(&p->arena, pointer.raw);
-        if (jtext_check(k->body, &sent, &at, NULL) == 0
-            && jtext_pointer(sent, place).kind != J_ABSENT)
-            differs(p, "the body of ask %u has a %s: %s", p->n_asked, place.ptr, k->body.ptr);
-    }
-}
-
-static struct task_reply
-reply_of(struct play *p, struct jval reply, const struct task_ask *k)
-{
-    struct jval body = jtext_member(reply, STR("body"));
-    struct jval head = jtext_member(reply, STR("head"));
-    struct task_reply r = { .attempts = 1 };
-    r.status = status_of(jtext_member(reply, STR("status")));
-    r.body = body.kind == J_ABSENT ? STR("") : bytes_of(&p->arena, body);
-    r.head = head.kind == J_ABSENT ? STR("") : bytes_of(&p->arena, head);
-    if (k->kind == EVALD_ASK_HTTP && r.status == EVALD_OK)
-        r.http_status = (uint32_t)number_or(jtext_member(reply, STR("http_status")), 200);
-    if (k->kind == EVALD_ASK_MODEL)
-        r.usage = task_usage_of(jtext_member(body, STR("usage")));
-    return r;
 }
 
 static void
@@ -296,12 +158,12 @@ static void
 play_row(struct replay *r, struct play *p, struct instance *in)
 {
     struct task_env env = { .ops = &ops, .arg = p, .arena = &p->arena,
-                            .max_attempts = (uint32_t)number_or(p->in[MAX_ATTEMPTS], 1),
+                            .max_attempts = (uint32_t)tape_number(p->in[MAX_ATTEMPTS], 1),
                             .ask_timeout_ms = ASK_TIMEOUT_MS };
     struct evald_row row = { .size = sizeof row };
-    row.seed = (uint64_t)number_or(p->in[SEED], 0);
-    row.index = (uint64_t)number_or(p->in[INDEX], 0);
-    row.epoch = (uint32_t)number_or(p->in[EPOCH], 0);
+    row.seed = (uint64_t)tape_number(p->in[SEED], 0);
+    row.index = (uint64_t)tape_number(p->in[INDEX], 0);
+    row.epoch = (uint32_t)tape_number(p->in[EPOCH], 0);
     struct jval json = p->in[in->plugin->desc.kind == EVALD_MODEL ? REQUEST : ROW];
     struct str text = json.kind == J_OBJECT ? arena_copy(&p->arena, json.raw) : STR("{}");
     row.json = (struct evald_str){ text.ptr, text.len };
@@ -309,20 +171,17 @@ play_row(struct replay *r, struct play *p, struct instance *in)
         return;
 
     struct task *t = task_new(&env, in, &row, 0);
-    struct jval tape;
     task_run(t, &r->call);
     for (size_t i = 0; i < p->n_queue; i++) {
         struct task_ask *k = p->queue[i];
         if (k == NULL || p->problem.len > 0)
             continue;
-        if (!jtext_next(&p->asks, NULL, &tape)) {
-            differs(p, "asks once more: %s", k->body.ptr);
+        struct task_reply reply;
+        if (!tape_asks_answer(&p->asks, k, &reply, &p->problem)) {
             task_cancel(t, &r->call);
             break;
         }
-        check_ask(p, tape, k);
-        p->n_asked++;
-        struct task_reply reply = reply_of(p, jtext_member(tape, STR("reply")), k);
+        text_clear(&p->problem);
         task_answer(k, &reply, &r->call);
     }
     if (t->state == TASK_DONE) {
@@ -333,9 +192,10 @@ play_row(struct replay *r, struct play *p, struct instance *in)
         task_cancel(t, &r->call);
         differs(p, "it did not end");
     }
-    if (p->problem.len == 0 && jtext_next(&p->asks, NULL, &tape))
-        differs(p, "ended after %u asks, the tape goes on", p->n_asked);
+    if (p->problem.len == 0 && tape_asks_left(&p->asks))
+        differs(p, "ended after %zu asks, the tape goes on", p->asks.n_made);
     task_free(t);
+    task_env_fini(&env);
 }
 
 struct scored {
@@ -384,45 +244,66 @@ play_scored(struct replay *r, struct play *p, struct instance *in)
     fields_fini(&f);
 }
 
-/* Compares what came out with what was expected. */
-static void
-check_end(struct play *p)
+/* The fields as an object; false when they are no JSON. */
+static bool
+get_emitted(struct play *p, struct jval *ret)
 {
-    struct jval want = p->in[EXPECT], code = jtext_member(want, STR("error")), got;
     CLEANUP_TEXT struct text out = TEXT_INIT;
     size_t at;
     text_putc(&out, '{');
     text_put_str(&out, text_str(&p->fields));
     text_putc(&out, '}');
-    if (jtext_check(text_str(&out), &got, &at, NULL) < 0) {
-        differs(p, "emitted what is no JSON: %s", out.ptr);
+    if (jtext_check(arena_take(&p->arena, &out), ret, &at, NULL) == 0)
+        return true;
+    differs(p, "emitted what is no JSON: %s", p->fields.ptr);
+    return false;
+}
+
+/* "caller" is whatever the caller is told of as an error of the request. */
+static bool
+is_code(struct jval code, int32_t status)
+{
+    if (jtext_spells(code.raw, STR("caller")))
+        return status == EVALD_E_ROW || status == EVALD_E_CONFIG;
+    return jtext_spells(code.raw, str_z(host_code(status)));
+}
+
+/* Compares what came out with what was expected. */
+static void
+check_end(struct play *p)
+{
+    struct jval want = p->in[EXPECT], code = jtext_member(want, STR("error")), got;
+    if (!get_emitted(p, &got))
         return;
-    }
     if (code.kind != J_STRING) {
         if (p->status != EVALD_OK)
             differs(p, "failed with %s: %s", host_code(p->status), p->why.ptr);
-        else if (!same(&p->arena, want, got, false))
-            differs(p, "emitted %s", out.ptr);
+        else if (!jsame(want, got, false))
+            differs(p, "emitted %s", got.raw.ptr);
         return;
     }
     struct jval has = jtext_member(want, STR("message_has"));
     struct jval fields = jtext_member(want, STR("fields"));
-    struct str part = has.kind == J_STRING ? decode(&p->arena, has.raw) : STR("");
+    struct str part = has.kind == J_STRING ? tape_decode(&p->arena, has.raw) : STR("");
     struct str why = text_str(&p->why);
     if (p->status == EVALD_OK)
-        differs(p, "did not fail, but emitted %s", out.ptr);
-    else if (!jtext_spells(code.raw, str_z(host_code(p->status))))
+        differs(p, "did not fail, but emitted %s", got.raw.ptr);
+    else if (!is_code(code, p->status))
         differs(p, "failed with %s: %s", host_code(p->status), p->why.ptr);
     else if (part.len > 0 && memmem(why.ptr, why.len, part.ptr, part.len) == NULL)
         differs(p, "failed with the message '%s'", why.ptr);
-    else if (fields.kind != J_ABSENT && !same(&p->arena, fields, got, false))
-        differs(p, "emitted %s before it failed", out.ptr);
+    else if (fields.kind != J_ABSENT && !jsame(fields, got, false))
+        differs(p, "emitted %s before it failed", got.raw.ptr);
 }
 
 static struct plugin *
 find_plugin(struct replay *r, struct play *p)
 {
     struct jval id = p->in[PLUGIN];
+    if (r->load.plugins == NULL) {
+        differs(p, "there is no plugin file");
+        return NULL;
+    }
     if (id.kind == J_STRING) {
         for (struct plugin *o = r->load.plugins; o != NULL; o = o->next)
             if (jtext_spells(id.raw, str_z(o->desc.id)))
@@ -437,8 +318,9 @@ find_plugin(struct replay *r, struct play *p)
     return r->load.plugins;
 }
 
+/* Plays the row, or what is in its place, to the plugin. */
 static void
-play_case(struct replay *r, struct play *p)
+play_plugin(struct replay *r, struct play *p)
 {
     struct instance in = { 0 };
     struct err err;
@@ -446,21 +328,122 @@ play_case(struct replay *r, struct play *p)
     if (p->plugin == NULL)
         return;
     CLEANUP_FREE char *params = fill_params(p);
-    if (params != NULL) {
-        in.endpoint = true;
-        if (host_open(&r->call, &in, p->plugin, p->plugin->desc.id, str_z(params), &err) < 0) {
-            set_end(p, err.code == ERR_INVALID ? EVALD_E_CONFIG : EVALD_E_BUG, err.text);
-        } else {
-            in.endpoint = true;
-            p->asks = jtext_iter(p->in[ASKS]);
-            if (p->in[SCORED].kind == J_ARRAY)
-                play_scored(r, p, &in);
-            else
-                play_row(r, p, &in);
-            host_close(&in);
-        }
+    if (params == NULL)
+        return;
+    in.endpoint = true;
+    if (host_open(&r->call, &in, p->plugin, p->plugin->desc.id, str_z(params), &err) < 0) {
+        set_end(p, err.code == ERR_INVALID ? EVALD_E_CONFIG : EVALD_E_BUG, err.text);
+        return;
     }
-    check_end(p);
+    in.endpoint = true;
+    tape_asks_init(&p->asks, &p->arena, p->in[ASKS], p->in[ROW],
+                   p->in[ASKS_OPEN].kind == J_BOOL && p->in[ASKS_OPEN].raw.ptr[0] == 't');
+    if (p->in[SCORED].kind == J_ARRAY)
+        play_scored(r, p, &in);
+    else
+        play_row(r, p, &in);
+    host_close(&in);
+}
+
+/* Both rows must give the same, and neither fail. */
+static void
+play_like(struct replay *r, struct play *p)
+{
+    struct play other = { .plugin = NULL };
+    struct jval want, got;
+    memcpy(other.in, p->in, sizeof other.in);
+    other.in[ROW] = p->in[LIKE];
+    play_plugin(r, &other);
+    play_plugin(r, p);
+    if (other.problem.len > 0)
+        differs(p, "the row that it is like: %s", other.problem.ptr);
+    else if (other.status != EVALD_OK)
+        differs(p, "the row that it is like failed with %s: %s", host_code(other.status),
+                other.why.ptr);
+    else if (p->status != EVALD_OK)
+        differs(p, "failed with %s: %s", host_code(p->status), p->why.ptr);
+    else if (!get_emitted(&other, &want))
+        differs(p, "the row that it is like: %s", other.problem.ptr);
+    else if (get_emitted(p, &got) && !jsame(want, got, false))
+        differs(p, "emitted %s, and the row that it is like %s", got.raw.ptr, want.raw.ptr);
+    play_fini(&other);
+}
+
+/* Names of the aggregations in the arena; NULL: one is no string. */
+static const char **
+aggregation_names(struct play *p, size_t *ret_n)
+{
+    struct jval name;
+    size_t n = 0;
+    const char **names =
+        arena_alloc(&p->arena, (jtext_count(p->in[AGGREGATIONS]) + 1) * sizeof *names);
+    for (struct jiter it = jtext_iter(p->in[AGGREGATIONS]); jtext_next(&it, NULL, &name);) {
+        if (name.kind != J_STRING)
+            return NULL;
+        names[n++] = tape_decode(&p->arena, name.raw).ptr;
+    }
+    *ret_n = n;
+    return names;
+}
+
+static int
+aggregate(struct play *p, struct text *ret_json, struct err *err)
+{
+    struct jval row;
+    size_t n = 0;
+    const char **names = aggregation_names(p, &n);
+    if (names == NULL)
+        return err_set(err, ERR_INVALID, "the name of an aggregation is no string");
+    struct agg *a = agg_new(names, n, err);
+    int rc = a != NULL ? 0 : -1;
+    for (struct jiter it = jtext_iter(p->in[SCORED]); rc == 0 && jtext_next(&it, NULL, &row);)
+        rc = agg_add(a, row.raw, err);
+    if (rc == 0)
+        rc = agg_finish(a, true, ret_json, err);
+    agg_free(a);
+    return rc;
+}
+
+/* The aggregations of evald, as a call has them. */
+static void
+play_aggregations(struct play *p)
+{
+    CLEANUP_TEXT struct text json = TEXT_INIT, dumps = TEXT_INIT;
+    struct jval got;
+    struct err err;
+    size_t at;
+    bool fails = jtext_member(p->in[EXPECT], STR("error")).kind != J_ABSENT;
+    if (aggregate(p, &json, &err) < 0) {
+        if (!fails || err.code != ERR_INVALID)
+            differs(p, "failed: %s", err.text);
+        return;
+    }
+    if (jtext_check(text_str(&json), &got, &at, NULL) < 0) {
+        differs(p, "gave what is no JSON: %s", json.ptr);
+        return;
+    }
+    tape_put_dumps(&dumps, got);
+    if (fails)
+        differs(p, "did not fail, but gave %s", dumps.ptr);
+    else if (p->in[EXPECT].kind == J_OBJECT && !jsame(p->in[EXPECT], got, false))
+        differs(p, "gave %s", dumps.ptr);
+    else if (p->in[EXPECT_JSON].kind == J_STRING
+             && !str_eq(tape_decode(&p->arena, p->in[EXPECT_JSON].raw), text_str(&dumps)))
+        differs(p, "wrote %s", dumps.ptr);
+}
+
+static void
+play_case(struct replay *r, struct play *p)
+{
+    if (p->in[AGGREGATIONS].kind == J_ARRAY) {
+        play_aggregations(p);
+    } else if (p->in[LIKE].kind == J_OBJECT) {
+        play_like(r, p);
+    } else {
+        play_plugin(r, p);
+        if (p->plugin != NULL)
+            check_end(p);
+    }
 }
 
 /* ---- tapes ---- */
@@ -478,8 +461,12 @@ result(struct replay *r, const char *tape, struct str name, unsigned line, const
         putchar(name.ptr[i] == '#' || (unsigned char)name.ptr[i] < ' ' ? ' ' : name.ptr[i]);
     if (name.len > 0)
         putchar('\n');
-    if (!good)
-        printf("#   line %u: %s\n", line, p->problem.ptr);
+    if (!good) { /* on one line, whatever is in it */
+        printf("#   line %u: ", line);
+        for (size_t i = 0; i < p->problem.len; i++)
+            putchar((unsigned char)p->problem.ptr[i] < ' ' ? ' ' : p->problem.ptr[i]);
+        putchar('\n');
+    }
     fflush(stdout);
 }
 
@@ -489,7 +476,7 @@ check_line(struct jval line, struct err *err)
 {
     static const enum jkind kinds[N_MEMBERS] = {
         J_STRING, J_STRING, J_OBJECT, J_OBJECT, J_OBJECT, J_NUMBER, J_NUMBER, J_NUMBER,
-        J_NUMBER, J_ARRAY, J_ARRAY, J_OBJECT,
+        J_NUMBER, J_ARRAY, J_BOOL, J_ARRAY, J_ARRAY, J_OBJECT, J_OBJECT, J_STRING,
     };
     struct str key;
     struct jval v;
@@ -527,7 +514,8 @@ play_line(struct replay *r, const char *tape, unsigned number, struct str text,
     else
         jtext_scan_object(text, names, N_MEMBERS, p.in, &at, NULL);
 
-    if (p.problem.len == 0 && p.in[EXPECT].kind == J_ABSENT) {
+    if (p.problem.len == 0 && p.in[EXPECT].kind == J_ABSENT && p.in[LIKE].kind == J_ABSENT
+        && p.in[EXPECT_JSON].kind == J_ABSENT) {
         memcpy(defaults, p.in, sizeof p.in);
         play_fini(&p);
         return;
@@ -538,7 +526,7 @@ play_line(struct replay *r, const char *tape, unsigned number, struct str text,
             if (p.in[kept[i]].kind == J_ABSENT)
                 p.in[kept[i]] = defaults[kept[i]];
         if (p.in[NAME].kind == J_STRING)
-            name = decode(&p.arena, p.in[NAME].raw);
+            name = tape_decode(&p.arena, p.in[NAME].raw);
         play_case(r, &p);
     }
     result(r, tape, name, number, &p);
@@ -585,10 +573,11 @@ replay_main(int argc, char **argv)
         fprintf(stderr, "usage: evald-runner --replay FILE.so TAPE.jsonl...\n");
         return 2;
     }
-    CLEANUP_CLOSE int fd = open(argv[first], O_RDONLY | O_CLOEXEC);
+    bool none = strcmp(argv[first], "-") == 0;
+    CLEANUP_CLOSE int fd = none ? -1 : open(argv[first], O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         err_set(&err, err_from_errno(errno), "%s: %m", argv[first]);
-    if (fd < 0 || load_file(&r.load, fd, argv[first], NULL, &err) < 0) {
+    if (!none && (fd < 0 || load_file(&r.load, fd, argv[first], NULL, &err) < 0)) {
         printf("Bail out! %s\n", err.text);
         return 1;
     }

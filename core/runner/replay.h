@@ -2,7 +2,7 @@
  *
  *     evald-runner --replay FILE.so TAPE.jsonl...
  *
- * A tape is a JSONL file; each line is a case, or the defaults of the lines below it:
+ * FILE.so is - where no line of the tapes needs a plugin.  A tape is a JSONL file; each line is a case, or the defaults of the lines below it:
  *
  *     {"plugin":"acme::judge"}
  *     {"name":"a grade is read","row":{"generated_answer":"4"},"params":{"scale":10},
@@ -10,8 +10,9 @@
  *               "reply":{"body":{"message":{"role":"assistant","content":"Grade: 7"}}}}],
  *      "expect":{"score":0.7}}
  *
- * A line without "expect" sets defaults: "plugin" (needed where the file has several),
- * "params", "row" and "request" hold until the next such line.  A case has
+ * A line without "expect", "expect_json" and "like" sets defaults: "plugin" (needed
+ * where the file has several), "params", "row" and "request" hold until the next such line.  A
+ * case has
  *
  *   name      of the test; else "line N"
  *   plugin    id of the plugin
@@ -29,15 +30,24 @@
  *               body, head  must be part of what was sent: members of objects may be more,
  *                           everything else is equal.  A string is compared as bytes
  *               without     JSON pointers of which nothing may be in the body
+ *               prompt_has  columns of the row whose text is in the messages of the body:
+ *                           a string itself, anything else as Python's json.dumps writes it
+ *               schema_required   members that the body's one tool requires, all and in any
+ *                           order
  *               timeout_ms  as asked for
  *               reply       {"status":"ok","http_status":200,"head":{},"body":...}: a status
  *                           is "ok" or a code as below; a body that is a string is sent as
  *                           its text, anything else as JSON
+ *   asks_open true: the asks may be made in any order, each once, and not all of them
  *   scored    score rows: aggregate() is called on them in place of the row.  An element with
  *             "score_row" is the whole line that the plugin reads, another is a score row
- *   expect    the fields emitted, all of them and in any order, numbers by value (1e-9); or
+ *   aggregations   names: these aggregations of evald over "scored", without a plugin
+ *   like      a row: both rows give the same, and neither fails; in place of "expect"
+ *   expect    the fields emitted, compared as jsame.h says (of aggregations what they give); or
  *             {"error":CODE,"message_has":TEXT,"fields":{...}} where CODE is bad_row, remote,
- *             timeout, plugin or config, and both others are optional
+ *             timeout, plugin, config, or caller for bad_row or config, and both others are
+ *             optional
+ *   expect_json   of aggregations: the text of the result as Python's json.dumps writes it
  *
  * What open() or the schema refuses is "config".  Prints TAP on standard output, a line of
  * reason under each failure. */

@@ -10,6 +10,8 @@
 #include "runner/candidate.h"
 #include "runner/row.h"
 
+#define DOCUMENT_KEPT (64u << 10)
+
 /* An error as it stands in a generation or score row; attempts 0: none was made. */
 struct failure {
     const char *stage, *code;
@@ -22,6 +24,9 @@ row_hands_fini(struct row_hands *h)
 {
     call_fini(&h->call);
     records_fini(&h->records);
+    text_fini(&h->id);
+    text_fini(&h->document);
+    text_fini(&h->inner);
     free(h->asks);
     h->asks = NULL;
 }
@@ -210,8 +215,13 @@ put_row_id(struct row *r, struct text *t)
 {
     struct jval id = r->vals[r->job->w_id];
     if (id.kind == J_STRING) {
+        struct str raw = id.raw;
+        if (memchr(raw.ptr, '\\', raw.len) == NULL) {
+            text_put_str(t, raw);
+            return;
+        }
         CLEANUP_TEXT struct text plain = TEXT_INIT;
-        jtext_decode(&plain, id.raw);
+        jtext_decode(&plain, raw);
         jtext_put_string(t, text_str(&plain));
     } else if (id.kind == J_NUMBER && jtext_is_integer(id)) {
         text_put_str(t, id.raw);
@@ -235,8 +245,9 @@ say_generation(struct row *r, struct jval answer, const struct failure *f, bool 
                const struct task_usage *usage, struct str *ret_json)
 {
     struct records *k = &r->hands->records;
-    CLEANUP_TEXT struct text id = TEXT_INIT;
-    put_row_id(r, &id);
+    struct text *id = &r->hands->id;
+    text_clear(id);
+    put_row_id(r, id);
     struct text *t = records_part(k);
     size_t at = t->len;
     text_puts(t, "{\"generated_answer\":");
@@ -250,7 +261,7 @@ say_generation(struct row *r, struct jval answer, const struct failure *f, bool 
     if (ret_json != NULL)
         *ret_json = arena_copy(&r->arena, (struct str){ t->ptr + at, t->len - at });
     r->hands->paid |= r->paid;
-    records_generation(k, r->unit.index, r->unit.epoch, text_str(&id), truncated, usage);
+    records_generation(k, r->unit.index, r->unit.epoch, text_str(id), truncated, usage);
     if (f != NULL)
         put_error_record(r, f, -1);
 }
@@ -571,12 +582,20 @@ end_candidate(struct row *r)
     task_free(t);
 }
 
+/* Room that one long row needed is not kept for the others. */
+static void
+trim(struct text *t)
+{
+    if (t->room > DOCUMENT_KEPT)
+        text_fini(t);
+}
+
 static void
 begin_candidate(struct row *r)
 {
     const struct job *j = r->job;
     struct instance *in = &j->candidate->in;
-    CLEANUP_TEXT struct text doc = TEXT_INIT;
+    struct row_hands *h = r->hands;
     struct err err;
     struct str missing;
     const struct evald_value *cols = columns(r, in->plugin, j->candidate_map, &missing);
@@ -585,13 +604,16 @@ begin_candidate(struct row *r)
         fail_generation(r, &f, NULL);
         return;
     }
-    if (candidate_document(j, r->vals, &doc, &err) < 0) {
+    text_clear(&h->document);
+    if (candidate_document(j, r->vals, &h->document, &h->inner, &err) < 0) {
         struct failure f = { "candidate", "bad_row",
                              name_row(r, arena_copy(&r->arena, str_z(err.text))), 1 };
         fail_generation(r, &f, NULL);
         return;
     }
-    struct evald_row row = row_of(r, cols, arena_take(&r->arena, &doc));
+    struct evald_row row = row_of(r, cols, arena_take(&r->arena, &h->document));
+    trim(&h->document);
+    trim(&h->inner);
     r->candidate = task_new(&r->env, in, &row, 0);
     task_run(r->candidate, &r->hands->call);
     if (r->candidate->state != TASK_WAITING)
@@ -769,5 +791,6 @@ void
 row_fini(struct row *r)
 {
     row_reset(r);
+    task_env_fini(&r->env);
     arena_fini(&r->arena);
 }

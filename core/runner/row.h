@@ -27,6 +27,7 @@ struct row_failure {
 struct row_hands {
     struct call call;
     struct records records;
+    struct text id, document, inner; /* of the row that is at hand */
     struct task_ask **asks; /* to be sent */
     size_t n_asks, asks_room;
     bool paid;              /* the records hold what a server was asked for */

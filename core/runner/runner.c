@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/crumb.h"
@@ -94,12 +95,20 @@ code_of(enum err_code code)
     }
 }
 
+struct counting {
+    struct runner *r;
+    const struct job *j;
+    _Atomic bool over; /* all rows have been read: who watches will hear it from END */
+};
+
 /* How long the data set is, for who watches. */
 static void
-count_rows(struct runner *r, const struct job *j)
+count_rows(struct counting *c)
 {
+    struct runner *r = c->r;
+    const struct job *j = c->j;
     struct rows *rows =
-        rows_open_until(j->data_fd, j->format, j->size, j->name, &r->stop, NULL);
+        rows_open_until(j->data_fd, j->format, j->size, j->name, &c->over, NULL);
     if (rows != NULL)
         rows_leave_hash(rows);
     int64_t n = rows != NULL ? rows_count(rows, NULL) : -1;
@@ -113,13 +122,12 @@ count_rows(struct runner *r, const struct job *j)
         wake(r);
 }
 
-struct counting { struct runner *r; const struct job *j; };
-
+/* Others may go first: a short job is over before anybody asks how long it will take. */
 static void *
 count_thread(void *arg)
 {
-    struct counting *c = arg;
-    count_rows(c->r, c->j);
+    setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+    count_rows(arg);
     return NULL;
 }
 
@@ -152,12 +160,13 @@ run_open_job(struct runner *r, struct job *j, struct call *c, struct wire_end *e
     publish_feed(r, f, j->epochs);
     feed_begin(f);
     wire_ready(r->wire, j->id);
-    struct counting both = { r, j };
+    struct counting count = { .r = r, .j = j };
     pthread_t counter;
-    bool counting = !j->call && pthread_create(&counter, NULL, count_thread, &both) == 0;
+    bool counting = !j->call && pthread_create(&counter, NULL, count_thread, &count) == 0;
 
     struct pipeline_end end;
     pipeline_run(r->pipeline, j, f, &end);
+    count.over = true;
     if (counting)
         pthread_join(counter, NULL);
     e->rows = feed_rows(f);

@@ -237,6 +237,7 @@ run_pages(struct source *s, struct job *j, struct call *c, struct pages *p, stru
             e->state = "completed";
         }
         task_free(t);
+        task_env_fini(&env);
         arena_fini(&arena);
         if (strcmp(e->state, "completed") != 0)
             return;

@@ -20,7 +20,21 @@ make(struct task_env *env, struct instance *in, const struct evald_row *row, int
     t->phase = phase;
     t->root = t;
     t->depth = 1;
+    for (size_t i = 0; i < TASK_SPARES; i++)
+        if (env->spare[i].json.room > 0) {
+            t->out = env->spare[i];
+            env->spare[i] = (struct fields){ 0 };
+            fields_clear(&t->out);
+            break;
+        }
     return t;
+}
+
+void
+task_env_fini(struct task_env *env)
+{
+    for (size_t i = 0; i < TASK_SPARES; i++)
+        fields_fini(&env->spare[i]);
 }
 
 struct task *
@@ -49,6 +63,12 @@ task_free(struct task *t)
         return;
     forget(t->asks, t->n_asks);
     t->n_asks = 0;
+    for (size_t i = 0; i < TASK_SPARES && t->out.json.room <= TASK_SPARE_ROOM; i++)
+        if (t->env->spare[i].json.room == 0) {
+            t->env->spare[i] = t->out;
+            t->out = (struct fields){ 0 };
+            return;
+        }
     fields_fini(&t->out);
 }
 
@@ -301,6 +321,8 @@ call_plugin(struct task *t, struct call *c, uint32_t event, struct task_ask *ask
     call_begin(c, p, t->env->arena);
     c->fields = event == EVALD_EV_CANCEL ? NULL : &t->out;
     c->trusted = (struct str){ t->row.json.ptr, t->row.json.len };
+    c->cols = t->row.cols;
+    c->n_cols = t->row.cols != NULL ? p->n_columns : 0;
     if (p->desc.step != NULL && event != EVALD_EV_CANCEL)
         c->task = t;
 

@@ -34,6 +34,8 @@
 #define TASK_DEPTH    4    /* a task, and tasks nested in it */
 #define TASK_ASKS     1024 /* asks of one step */
 #define TASK_STEPS   10000 /* steps of one task */
+#define TASK_SPARES  2
+#define TASK_SPARE_ROOM 4096 /* bytes of fields that are kept for the next task */
 #define TASK_ASK_MAX (32u << 20) /* bytes of an ask's body */
 #define TASK_HEAD_MAX (1u << 20) /* ... and of its to and head */
 #define TASK_WHY_MAX  2000 /* bytes of a failure's message */
@@ -90,7 +92,9 @@ struct task_env {
     struct arena *arena;     /* of the row; tasks and asks live there */
     uint32_t max_attempts;   /* at least 1 */
     uint32_t ask_timeout_ms; /* of an ask that names none */
+    struct fields spare[TASK_SPARES]; /* room of tasks that are over, for the next ones */
 };
+void task_env_fini(struct task_env *env); /* frees what it keeps */
 
 enum task_state { TASK_NEW, TASK_WAITING, TASK_DONE, TASK_CANCELLED };
 

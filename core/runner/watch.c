@@ -65,7 +65,7 @@ enter(const struct plugin *p, int32_t phase, uint64_t row, uint32_t epoch)
     c->phase = phase;
     c->epoch = epoch;
     c->row = row;
-    __atomic_store_n(&c->since_ns, time_mono_ns(), __ATOMIC_RELAXED);
+    __atomic_store_n(&c->since_ns, time_mono_coarse_ns(), __ATOMIC_RELAXED);
     my_plugin = p;
     atomic_store_explicit(&c->state, CRUMB_BUSY, memory_order_release);
 }

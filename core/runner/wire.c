@@ -72,7 +72,7 @@ begin(struct text *t, char what, uint64_t row, uint32_t epoch)
 static void
 put_usage(struct text *t, const struct task_usage *u)
 {
-    if (u == NULL || !u->any) {
+    if (u == NULL || (u->input_tokens | u->output_tokens) == 0) {
         text_put(t, "null", 4);
         return;
     }

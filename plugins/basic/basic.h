@@ -5,6 +5,9 @@
 #include <evald/plugin.h>
 
 extern const struct evald_plugin basic_equality, basic_subset_of; /* equality.c */
+extern const struct evald_plugin basic_multiple_choice;           /* multiple_choice.c */
+extern const struct evald_plugin basic_math;                      /* math.c */
+extern const struct evald_plugin basic_docvqa;                    /* docvqa.c */
 
 /* Of those without parameters.  As the reference has it any are taken, and change nothing. */
 #define BASIC_SCHEMA \

@@ -1,13 +1,14 @@
-/* judge.c - llm-as-judge::base: a model is asked what it thinks of an answer.
+/* judge.c - llm-as-judge::base and 405b-simpleqa: a model is asked what it thinks of an answer.
  *
  * prompt_template, filled with the row, goes to judge_model as one message of the user; the
  * first of judge_score_regexes that is found in the reply decides, and its group 1 is the
- * score, as text.  See evald-judge(7). */
+ * score, as text.  The two differ in their default params alone.  See evald-judge(7). */
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "pyre.h"
 #include "pystr.h"
+#include "simpleqa.h"
 
 enum { QUESTION, EXPECTED, GENERATED, COLUMNS };
 static const char *const columns[] = { "input_query", "expected_answer", "generated_answer",
@@ -229,24 +230,35 @@ judge_step(struct evald_call *c, void *self, void **task, const struct evald_row
     "\"judge_score_regexes\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}," \
     "\"default\":[],\"description\":\"Python regexes; group 1 of the first that is found in" \
     " the reply is the score.\"}}}"
-#define DEFAULTS \
+#define DEFAULTS(template, regexes, aggregations) \
     "{\"type\":\"llm_as_judge\",\"judge_model\":\"meta-llama/Llama-3.1-405B-Instruct\"," \
-    "\"prompt_template\":\"Nobody has said yet what is to be judged here: set a" \
-    " prompt_template.\",\"judge_score_regexes\":[],\"aggregation_functions\":[]}"
+    "\"prompt_template\":\"" template "\",\"judge_score_regexes\":" regexes "," \
+    "\"aggregation_functions\":" aggregations "}"
+
+#define JUDGE \
+    EVALD_HEAD(EVALD_SCORER), \
+    .threads = EVALD_PARALLEL, \
+    .params_schema = SCHEMA, \
+    .return_type = "{\"type\":\"number\"}", \
+    .metrics = "{\"score\":{\"range\":null,\"better\":\"higher\"}}", \
+    .columns = columns, \
+    .open = judge_open, \
+    .close = judge_close, \
+    .step = judge_step
 
 static const struct evald_plugin base = {
-    EVALD_HEAD(EVALD_SCORER),
-    .threads = EVALD_PARALLEL,
+    JUDGE,
     .id = "llm-as-judge::base",
     .version = "1",
     .summary = "what a judge model finds, asked with a prompt and read with regexes",
-    .params_schema = SCHEMA,
-    .params_default = DEFAULTS,
-    .return_type = "{\"type\":\"number\"}",
-    .metrics = "{\"score\":{\"range\":null,\"better\":\"higher\"}}",
-    .columns = columns,
-    .open = judge_open,
-    .close = judge_close,
-    .step = judge_step,
+    .params_default = DEFAULTS("Nobody has said yet what is to be judged here: set a"
+                               " prompt_template.", "[]", "[]"),
 };
-EVALD_PLUGINS(&base)
+static const struct evald_plugin simpleqa = {
+    JUDGE,
+    .id = "llm-as-judge::405b-simpleqa",
+    .version = "1",
+    .summary = "a judge model's grade of a short answer: A correct, B incorrect, C not attempted",
+    .params_default = DEFAULTS(SIMPLEQA_PROMPT, "[\"(A|B|C)\"]", "[\"categorical_count\"]"),
+};
+EVALD_PLUGINS(&base, &simpleqa)

@@ -1,5 +1,9 @@
 
+#include <uniname.h>
+
 #include "pyre_pattern.h"
+
+#define NAME_ROOM 128 /* no name of a character is that long */
 
 bool
 class_is_digit(char c)
@@ -169,6 +173,29 @@ control_of(char c)
     }
 }
 
+/* "{NAME}" behind \N. */
+static bool
+take_named(struct reader *r, uint32_t *ret)
+{
+    char name[NAME_ROOM];
+    const char *stop;
+    if (!reader_take(r, '{'))
+        return reader_fail(r, "missing {");
+    stop = r->at < r->end ? memchr(r->at, '}', (size_t)(r->end - r->at)) : NULL;
+    if (stop == NULL)
+        return reader_fail(r, "missing }, unterminated name");
+    size_t n = (size_t)(stop - r->at);
+    if (n >= sizeof name || memchr(r->at, '\0', n) != NULL)
+        return reader_fail(r, "undefined character name");
+    memcpy(name, r->at, n);
+    name[n] = '\0';
+    *ret = unicode_name_character(name);
+    if (*ret == UNINAME_INVALID)
+        return reader_fail(r, "undefined character name");
+    r->at = stop + 1;
+    return true;
+}
+
 bool
 class_take_escaped(struct reader *r, char c, uint32_t *ret)
 {
@@ -177,7 +204,7 @@ class_take_escaped(struct reader *r, char c, uint32_t *ret)
     if (c == 'x' || c == 'u' || c == 'U')
         return take_hex(r, c == 'x' ? 2 : c == 'u' ? 4 : 8, ret);
     if (c == 'N')
-        return reader_fail(r, "characters by name are not known here");
+        return take_named(r, ret);
     if (class_is_letter(c) || class_is_digit(c))
         return reader_fail(r, "bad escape");
     r->at--;

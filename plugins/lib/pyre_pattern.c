@@ -6,6 +6,13 @@
 #define FLAG_KINDS (FLAG_A | FLAG_U | FLAG_L)
 #define REPEAT_MAX 65535 /* PCRE2's */
 #define WIDTH_MAX UINT32_MAX
+#define FEW 8          /* a repeat of up to that many is tried like an alternative */
+#define DENSE_EVERY 16 /* items */
+
+#define CALLOUT "(?C1)"
+
+static const struct width nothing_wide = { .ways = 1 };
+static const struct width one_wide = { .min = 1, .max = 1, .ways = 1, .len = 1 };
 
 bool
 reader_fail(struct reader *r, const char *what)
@@ -34,6 +41,69 @@ reader_put(struct reader *r, const char *s)
     }
     memcpy(r->out + r->len, s, n + 1);
     r->len += n;
+}
+
+/* In front of what was put from at on. */
+static void
+put_at(struct reader *r, size_t at, const char *s)
+{
+    size_t n = strlen(s), rest = r->len - at;
+    reader_put(r, s);
+    memmove(r->out + at + n, r->out + at, rest);
+    memcpy(r->out + at, s, n);
+}
+
+/* Unless there is one. */
+static void
+put_callout_at(struct reader *r, size_t at)
+{
+    if (strncmp(r->out + at, CALLOUT, strlen(CALLOUT)) != 0)
+        put_at(r, at, CALLOUT);
+}
+
+/* ---- widths ---- */
+
+static uint32_t
+times(uint32_t a, uint32_t b)
+{
+    uint64_t n = (uint64_t)a * b; /* WIDTH_MAX times anything but 0 is no less */
+    return n > WIDTH_MAX ? WIDTH_MAX : (uint32_t)n;
+}
+
+static uint32_t
+plus(uint32_t a, uint32_t b)
+{
+    return a > WIDTH_MAX - b ? WIDTH_MAX : a + b;
+}
+
+static struct width
+behind(struct width a, struct width b)
+{
+    return (struct width){ plus(a.min, b.min), plus(a.max, b.max), times(a.ways, b.ways),
+                           plus(a.len, b.len), a.need | b.need };
+}
+
+static struct width
+either(struct width a, struct width b)
+{
+    return (struct width){ a.min < b.min ? a.min : b.min, a.max > b.max ? a.max : b.max,
+                           plus(a.ways, b.ways), a.len > b.len ? a.len : b.len,
+                           a.need & b.need };
+}
+
+/* punctuated: callouts stand between the repeats. */
+static struct width
+repeated(struct width w, uint32_t min, uint32_t max, bool punctuated)
+{
+    struct width all = { times(w.min, min), times(w.max, max), w.ways, w.len,
+                         min > 0 ? w.need : 0 };
+    if (punctuated)
+        return all;
+    all.len = times(w.len, max);
+    for (uint32_t i = 1; i < max && w.ways > 1 && all.ways < WIDTH_MAX; i++)
+        all.ways = times(all.ways, w.ways);
+    all.ways = times(all.ways, max - min + 1);
+    return all;
 }
 
 /* ---- reading ---- */
@@ -126,9 +196,11 @@ put_reference(struct reader *r, uint32_t group, struct width *ret)
     char text[24];
     if (!check_group(r, group))
         return false;
-    snprintf(text, sizeof text, "\\g{%u}", group);
+    snprintf(text, sizeof text, CALLOUT "\\g{%u}", group);
     reader_put(r, text);
     *ret = r->groups[group].width;
+    ret->ways = ret->len = 1;
+    ret->need = 0;
     return true;
 }
 
@@ -214,6 +286,7 @@ static bool
 read_rest(struct reader *r, struct width *ret)
 {
     unsigned flags = r->flags;
+    size_t inner = r->len;
     if (++r->depth > DEPTH_MAX)
         return reader_fail(r, "groups nested too deeply");
     if (!read_branches(r, false, ret))
@@ -223,6 +296,7 @@ read_rest(struct reader *r, struct width *ret)
     reader_put(r, ")");
     r->depth--;
     r->flags = flags;
+    r->inner = inner;
     return true;
 }
 
@@ -239,17 +313,18 @@ read_capture(struct reader *r, struct evald_str name, struct width *ret)
 }
 
 static bool
-read_look(struct reader *r, const char *open, bool behind)
+read_look(struct reader *r, const char *open, bool is_behind, struct width *ret)
 {
     struct width w;
     uint32_t before = r->behind_groups;
-    if (behind && before == 0)
+    if (is_behind && before == 0)
         r->behind_groups = r->n_groups + 1;
     reader_put(r, open);
     if (!read_rest(r, &w))
         return false;
     r->behind_groups = before;
-    return !behind || w.min == w.max || reader_fail(r, "look-behind requires a fixed width");
+    *ret = (struct width){ .ways = w.ways, .len = w.len };
+    return !is_behind || w.min == w.max || reader_fail(r, "look-behind requires a fixed width");
 }
 
 /* (?(1)yes|no) behind its second parenthesis. */
@@ -257,7 +332,7 @@ static bool
 read_conditional(struct reader *r, struct width *ret)
 {
     struct evald_str name;
-    struct width yes, no = { 0, 0 };
+    struct width yes, no = nothing_wide;
     uint32_t group = 0;
     char text[24];
     if (!take_until(r, ')', &name))
@@ -279,15 +354,16 @@ read_conditional(struct reader *r, struct width *ret)
         r->last_asked = group;
     if (r->behind_groups > 0 && group >= r->behind_groups)
         return reader_fail(r, "cannot refer to a group of the same look-behind");
-    snprintf(text, sizeof text, "(?(%u)", group);
+    snprintf(text, sizeof text, "(?(%u)" CALLOUT, group);
     reader_put(r, text);
     unsigned flags = r->flags;
+    size_t inner = r->len - strlen(CALLOUT);
     if (++r->depth > DEPTH_MAX)
         return reader_fail(r, "groups nested too deeply");
     if (!read_sequence(r, false, &yes))
         return false;
     if (reader_take(r, '|')) {
-        reader_put(r, "|");
+        reader_put(r, "|" CALLOUT);
         if (!read_sequence(r, false, &no))
             return false;
         if (reader_next_is(r, '|'))
@@ -298,8 +374,8 @@ read_conditional(struct reader *r, struct width *ret)
     reader_put(r, ")");
     r->depth--;
     r->flags = flags;
-    *ret = (struct width){ yes.min < no.min ? yes.min : no.min,
-                           yes.max > no.max ? yes.max : no.max };
+    r->inner = inner;
+    *ret = either(yes, no);
     return true;
 }
 
@@ -367,10 +443,10 @@ read_group(struct reader *r, bool begin, struct width *ret, bool *ret_nothing)
     switch (c) {
     case 'P': return read_named(r, ret);
     case ':': reader_put(r, "(?:"); return read_rest(r, ret);
-    case '>': reader_put(r, "(?>"); return read_rest(r, ret);
+    case '>': reader_put(r, "(?>"); r->atomic = true; return read_rest(r, ret);
     case '(': return read_conditional(r, ret);
-    case '=': return read_look(r, "(?=", false);
-    case '!': return read_look(r, "(?!", false);
+    case '=': return read_look(r, "(?=", false, ret);
+    case '!': return read_look(r, "(?!", false, ret);
     case '#': {
         const char *stop = memchr(r->at, ')', (size_t)(r->end - r->at));
         if (stop == NULL)
@@ -381,9 +457,9 @@ read_group(struct reader *r, bool begin, struct width *ret, bool *ret_nothing)
     }
     case '<':
         if (reader_take(r, '='))
-            return read_look(r, "(?<=", true);
+            return read_look(r, "(?<=", true, ret);
         if (reader_take(r, '!'))
-            return read_look(r, "(?<!", true);
+            return read_look(r, "(?<!", true, ret);
         return reader_fail(r, "unknown extension ?<");
     default:
         r->at--;
@@ -417,7 +493,7 @@ read_escape(struct reader *r, struct width *ret, enum item *ret_item)
     if (place != NULL) {
         r->at++;
         reader_put(r, place);
-        *ret = (struct width){ 0, 0 };
+        *ret = nothing_wide;
         *ret_item = ITEM_PLACE;
         return true;
     }
@@ -496,22 +572,26 @@ take_counts(struct reader *r, uint32_t *min, uint32_t *max)
     return false;
 }
 
-static uint32_t
-times(uint32_t a, uint32_t b)
+/* The repeat that was put from at on.  Of a group by other words: PCRE2's machine code (10.42)
+ * leaves behind what such a group captured where the match then fails. */
+static void
+make_possessive(struct reader *r, size_t at, bool is_group)
 {
-    uint64_t n = (uint64_t)a * b; /* WIDTH_MAX times anything but 0 is no less */
-    return n > WIDTH_MAX ? WIDTH_MAX : (uint32_t)n;
+    if (!is_group) {
+        reader_put(r, "+");
+        return;
+    }
+    put_at(r, at, "(?>");
+    reader_put(r, ")");
+    r->atomic = true;
 }
 
-static uint32_t
-plus(uint32_t a, uint32_t b)
-{
-    return a > WIDTH_MAX - b ? WIDTH_MAX : a + b;
-}
-
-/* What may stand behind an item. */
+/* What may stand behind an item that was put from at on; a group begins inside at inner.
+ * Python goes around no more once a turn has matched nothing, PCRE2 does up to the bound:
+ * captures would be of another turn, at times. */
 static bool
-read_quantifier(struct reader *r, struct width *w, enum item *item)
+read_quantifier(struct reader *r, size_t at, size_t inner, bool captures, struct width *w,
+                enum item *item)
 {
     uint32_t min, max;
     char text[48];
@@ -525,6 +605,14 @@ read_quantifier(struct reader *r, struct width *w, enum item *item)
         return reader_fail(r, "min repeat greater than max repeat");
     if (min > REPEAT_MAX || (max != WIDTH_MAX && max > REPEAT_MAX))
         return reader_fail(r, "the repetition number is too large");
+    if (captures && w->min == 0 && max > 1 && max != WIDTH_MAX && min < max)
+        return reader_fail(r, "a bounded repeat of a group that may match nothing");
+    bool punctuated = max == WIDTH_MAX || (max > FEW && min < max)
+                      || (r->dense && (max > 1 || min < max));
+    if (punctuated && inner > 0)
+        put_callout_at(r, inner);
+    if (punctuated)
+        put_callout_at(r, at);
     if (max == WIDTH_MAX)
         snprintf(text, sizeof text, "{%u,}", min);
     else
@@ -533,19 +621,28 @@ read_quantifier(struct reader *r, struct width *w, enum item *item)
     if (reader_take(r, '?'))
         reader_put(r, "?");
     else if (reader_take(r, '+'))
-        reader_put(r, "+");
-    if (max > 1)
-        reader_put(r, "(?C1)");
-    *w = (struct width){ times(w->min, min), times(w->max, max) };
+        make_possessive(r, at, inner > 0);
+    if (punctuated && r->dense)
+        reader_put(r, CALLOUT);
+    *w = repeated(*w, min, max, punctuated);
     *item = ITEM_REPEAT;
     return true;
+}
+
+/* Without case k, s and i may stand for letters that are not ASCII, and these for them. */
+static uint64_t
+need_of(const struct reader *r, uint32_t c)
+{
+    bool crosses = c < 0x80 ? strchr("kKsSiI", (int)c) != NULL
+                            : c == 0x17f || c == 0x130 || c == 0x131 || c == 0x212a;
+    return (r->flags & FLAG_I) && crosses ? 0 : pyre_kind[c < 0x80 ? c : 0x80];
 }
 
 static bool
 read_item(struct reader *r, bool begin, struct width *ret, enum item *item)
 {
     bool nothing = false;
-    *ret = (struct width){ 1, 1 };
+    *ret = one_wide;
     *item = ITEM_OTHER;
     char c = *r->at;
     if (c == '\\') {
@@ -565,20 +662,22 @@ read_item(struct reader *r, bool begin, struct width *ret, enum item *item)
         r->at++;
         reader_put(r, c == '^' ? (r->flags & FLAG_M ? "^" : "\\A")
                           : (r->flags & FLAG_M ? "$" : "\\Z"));
-        *ret = (struct width){ 0, 0 };
+        *ret = nothing_wide;
         *item = ITEM_PLACE;
         return true;
     }
     if (c == '(') {
         r->at++;
-        *ret = (struct width){ 0, 0 };
+        *ret = nothing_wide;
         if (!read_group(r, begin, ret, &nothing))
             return false;
         if (nothing)
             *item = ITEM_NONE;
         return true;
     }
-    class_put_literal(r, reader_take_char(r));
+    uint32_t literal = reader_take_char(r);
+    class_put_literal(r, literal);
+    ret->need = need_of(r, literal);
     return true;
 }
 
@@ -603,26 +702,36 @@ skip_blank(struct reader *r)
 static bool
 read_sequence(struct reader *r, bool first, struct width *ret)
 {
-    struct width all = { 0, 0 }, w = { 0, 0 }; /* all: without the last item, w */
+    struct width all = nothing_wide, w = nothing_wide; /* all: without the last item, w */
+    size_t item_at = r->len, item_inner = 0;
+    uint32_t item_groups = r->n_groups;
     enum item item = ITEM_NONE, next;
     while (r->at < r->end && *r->at != '|' && *r->at != ')') {
         if (skip_blank(r))
             continue;
         const char *at = r->at;
-        if (!read_quantifier(r, &w, &item))
+        if (!read_quantifier(r, item_at, item_inner, r->n_groups > item_groups, &w, &item))
             return false;
         if (r->at > at)
             continue;
         struct width more;
+        size_t more_at = r->len;
+        uint32_t more_groups = r->n_groups;
+        r->inner = 0;
+        if (r->dense && ++r->n_items % DENSE_EVERY == 0)
+            reader_put(r, CALLOUT);
         if (!read_item(r, first && item == ITEM_NONE, &more, &next))
             return false;
         if (next == ITEM_NONE)
             continue;
-        all = (struct width){ plus(all.min, w.min), plus(all.max, w.max) };
+        all = behind(all, w);
         w = more;
         item = next;
+        item_at = more_at;
+        item_groups = more_groups;
+        item_inner = r->inner;
     }
-    *ret = (struct width){ plus(all.min, w.min), plus(all.max, w.max) };
+    *ret = behind(all, w);
     return true;
 }
 
@@ -633,35 +742,34 @@ read_branches(struct reader *r, bool top, struct width *ret)
     if (!read_sequence(r, top, ret))
         return false;
     while (reader_take(r, '|')) {
-        reader_put(r, "|");
+        reader_put(r, r->dense ? "|" CALLOUT : "|");
         if (!read_sequence(r, false, &w))
             return false;
-        ret->min = w.min < ret->min ? w.min : ret->min;
-        ret->max = w.max > ret->max ? w.max : ret->max;
+        *ret = either(*ret, w);
     }
     return true;
 }
 
-char *
-pyre_translate(struct evald_str pattern, size_t *ret_len, uint32_t *ret_groups,
+bool
+pyre_translate(struct evald_str pattern, unsigned flags, bool dense, struct translation *ret,
                char why[PYRE_WHY])
 {
     struct reader r = { .at = pattern.ptr, .end = pattern.ptr + pattern.len,
-                        .begin = pattern.ptr, .why = why };
+                        .begin = pattern.ptr, .flags = flags, .dense = dense, .why = why };
     struct width w;
     why[0] = '\0';
-    reader_put(&r, "(?C1)");
+    reader_put(&r, folds(flags) ? "(?i)" : "");
     bool good = read_branches(&r, true, &w);
     if (good && r.at < r.end)
         good = reader_fail(&r, "unbalanced parenthesis");
     if (good && r.last_asked > r.n_groups)
         good = reader_fail(&r, "invalid group reference");
-    free(r.groups);
     if (!good) {
+        free(r.groups);
         free(r.out);
-        return NULL;
+        return false;
     }
-    *ret_len = r.len;
-    *ret_groups = r.n_groups;
-    return r.out;
+    *ret = (struct translation){ r.out, r.len, r.groups, r.n_groups, times(w.ways, w.len),
+                                 w.need, r.atomic };
+    return true;
 }

@@ -7,19 +7,45 @@
 
 #include "pyre.h"
 
+struct group;
+
+struct translation {
+    char *text; /* for PCRE2; with its length */
+    size_t len;
+    struct group *groups; /* from 1 on; names are parts of the pattern.  NULL: no groups */
+    uint32_t n_groups;
+    uint32_t work; /* steps that a match may take without a callout from one place on, beside
+                      walking through the text once; UINT32_MAX: or more */
+    uint64_t need; /* kinds of bytes that are in everything that matches */
+    bool atomic;   /* it has (?>...), as written or of a possessive group */
+};
+
 /* For PCRE2_UTF, MULTILINE, DOTALL and ALT_CIRCUMFLEX with LF as newline; groups have their
- * numbers and no names.  (?C1) stands where a search may come by without end.  free() it;
- * NULL with a reason. */
-char *pyre_translate(struct evald_str pattern, size_t *ret_len, uint32_t *ret_groups,
-                     char why[PYRE_WHY]);
+ * numbers and no names.  flags: those of pyre_compile_with().
+ *
+ * A callout (?C1) stands in front of every repeat without end, and where its groups begin, so
+ * that a search cannot go on for long without one: what is left between them is work, times
+ * the length of the text.  dense: so many that this is some 16 times the length of the text,
+ * whatever the pattern; slower, for long texts and strange patterns.
+ *
+ * false with a reason; else free() text and groups. */
+bool pyre_translate(struct evald_str pattern, unsigned flags, bool dense,
+                    struct translation *ret, char why[PYRE_WHY]);
+
+/* The kind of a byte, one of 64 bits: a letter has one whatever its case, all bytes that are not
+ * ASCII share one, other characters have one with few others. */
+extern const uint64_t pyre_kind[256];
 
 /* ---- shared by the two ---- */
 
-enum { FLAG_I = 1, FLAG_M = 2, FLAG_S = 4, FLAG_X = 8, FLAG_A = 16, FLAG_U = 32, FLAG_L = 64 };
+enum { FLAG_I = PYRE_IGNORECASE, FLAG_M = PYRE_MULTILINE, FLAG_S = PYRE_DOTALL, 
+       FLAG_X = 8, FLAG_A = 16, FLAG_U = 32, FLAG_L = 64 };
 
-/* How many code points a piece may match. */
+/* How many code points a piece may match, in how many ways (1 at least), and through how many
+ * steps each: both up to a callout.  need: as in the translation. */
 struct width {
-    uint32_t min, max;
+    uint32_t min, max, ways, len;
+    uint64_t need;
 };
 
 struct group {
@@ -36,7 +62,10 @@ struct reader {
     uint32_t n_groups, groups_room;
     uint32_t last_asked;    /* the largest number of a (?(N)...) */
     uint32_t behind_groups; /* in a look-behind: groups before it, plus 1; else 0 */
+    size_t inner;           /* of the last item, a group: where it begins inside; else 0 */
+    uint32_t n_items;
     unsigned flags;
+    bool dense, atomic;
     int depth;
     char *why;
 };

@@ -2,10 +2,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "common/unprintable.h"
+#include "common/pyrepr.h"
+#include "pylist.h"
 #include "pystr.h"
 
-#define UNIQUE_MAX 1000 /* members of an object that are looked at for duplicates */
 #define DEPTH_MAX 1000  /* deeper than the host lets through; for the stack's sake */
 
 static void put_repr(struct evald_call *c, struct evald_buf *b, const struct evald_value *v,
@@ -68,108 +68,26 @@ put_float(struct evald_call *c, struct evald_buf *b, double d)
 
 /* ---- strings ---- */
 
-static bool
-is_printable(uint32_t c)
-{
-    if (c < 0x7f)
-        return c >= 0x20;
-    size_t low = 0, high = sizeof unprintable / sizeof unprintable[0] / 2, n = high;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (c > unprintable[2 * mid + 1])
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low == n || c < unprintable[2 * low];
-}
-
-/* Decodes one character of valid UTF-8; returns its bytes. */
-static size_t
-next_char(const char *s, uint32_t *ret)
-{
-    unsigned char c = (unsigned char)s[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    *ret = n == 1 ? c : c & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++)
-        *ret = *ret << 6 | ((unsigned char)s[i] & 0x3f);
-    return n;
-}
-
 static void
 put_quoted(struct evald_call *c, struct evald_buf *b, struct evald_str s)
 {
-    bool single = s.len > 0 && memchr(s.ptr, '\'', s.len) != NULL;
-    bool both = single && memchr(s.ptr, '"', s.len) != NULL;
-    const char *quote = single && !both ? "\"" : "'";
+    char quote[2] = { pyrepr_quote(s.ptr, s.len), '\0' }, escape[12];
     evald_put(c, b, evald_s(quote));
     for (size_t i = 0, n; i < s.len; i += n) {
-        uint32_t ch;
-        n = next_char(s.ptr + i, &ch);
-        if (ch == (unsigned char)quote[0] || ch == '\\')
-            evald_putf(c, b, "\\%c", (char)ch);
-        else if (ch == '\n' || ch == '\r' || ch == '\t')
-            evald_put(c, b, evald_s(ch == '\n' ? "\\n" : ch == '\r' ? "\\r" : "\\t"));
-        else if (is_printable(ch))
-            evald_put(c, b, (struct evald_str){ s.ptr + i, n });
-        else
-            evald_putf(c, b, ch < 0x100 ? "\\x%02x" : ch < 0x10000 ? "\\u%04x" : "\\U%08x", ch);
+        pyrepr_escape(s.ptr + i, quote[0], escape, &n);
+        evald_put(c, b, escape[0] != '\0' ? evald_s(escape) : (struct evald_str){ s.ptr + i, n });
     }
     evald_put(c, b, evald_s(quote));
 }
 
 /* ---- containers ---- */
 
-struct member {
-    struct evald_str key;
-    struct evald_value value;
-};
-
-/* All of a container, in order: reading ahead keeps the host at one text at a time. */
-static size_t
-members_of(struct evald_call *c, struct evald_str json, struct member **ret)
-{
-    struct member *all = NULL, one;
-    size_t n = 0, room = 0;
-    for (size_t at = 0; evald_each(c, json, &at, &one.key, &one.value) > 0; n++) {
-        if (n == room) {
-            room = 2 * room + 8;
-            struct member *more = evald_alloc(c, room * sizeof *more);
-            if (n > 0)
-                memcpy(more, all, n * sizeof *more);
-            all = more;
-        }
-        all[n] = one;
-    }
-    *ret = all;
-    return n;
-}
-
-/* As a dict has them: each name once, at its first place, with its last value. */
-static size_t
-as_dict(struct member *all, size_t n)
-{
-    size_t kept = 0;
-    if (n > UNIQUE_MAX)
-        return n;
-    for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < kept && !same_text(all[k].key, all[i].key))
-            k++;
-        all[k] = k < kept ? (struct member){ all[k].key, all[i].value } : all[i];
-        kept += k == kept;
-    }
-    return kept;
-}
-
 static void
 put_container(struct evald_call *c, struct evald_buf *b, const struct evald_value *v, int depth)
 {
     bool object = v->kind == EVALD_OBJECT;
-    struct member *all;
-    size_t n = members_of(c, v->str, &all);
-    if (object)
-        n = as_dict(all, n);
+    struct pylist_member *all;
+    size_t n = pylist_members(c, v, &all);
     evald_put(c, b, evald_s(object ? "{" : "["));
     for (size_t i = 0; i < n; i++) {
         if (i > 0)

@@ -125,12 +125,22 @@ pytext_islower(struct evald_str s)
 
 /* ---- pieces ---- */
 
-static const char *
-skip_space(const char *p, const char *end)
+/* Which ASCII characters are blanks. */
+static const bool is_blank[0x80] = { [9 ... 13] = true, [0x1c ... 0x20] = true };
+
+/* The first character that is, or is not, a blank. */
+static inline const char *
+find_space(const char *p, const char *end, bool space)
 {
     while (p < end) {
+        if ((unsigned char)*p < 0x80) {
+            if (is_blank[(unsigned char)*p] == space)
+                break;
+            p++;
+            continue;
+        }
         const char *next = p;
-        if (!pytext_is_space(pytext_next(&next, end)))
+        if (pytext_is_space(pytext_next(&next, end)) == space)
             break;
         p = next;
     }
@@ -140,7 +150,7 @@ skip_space(const char *p, const char *end)
 struct evald_str
 pytext_strip(struct evald_str s)
 {
-    const char *end = s.ptr + s.len, *begin = skip_space(s.ptr, end);
+    const char *end = s.ptr + s.len, *begin = find_space(s.ptr, end, false);
     while (end > begin) {
         const char *last = end;
         if (!pytext_is_space(previous(&last, begin)))
@@ -153,13 +163,8 @@ pytext_strip(struct evald_str s)
 bool
 pytext_split(struct evald_str *rest, struct evald_str *ret)
 {
-    const char *end = rest->ptr + rest->len, *begin = skip_space(rest->ptr, end), *p = begin;
-    while (p < end) {
-        const char *next = p;
-        if (pytext_is_space(pytext_next(&next, end)))
-            break;
-        p = next;
-    }
+    const char *end = rest->ptr + rest->len;
+    const char *begin = find_space(rest->ptr, end, false), *p = find_space(begin, end, true);
     *ret = (struct evald_str){ begin, (size_t)(p - begin) };
     *rest = (struct evald_str){ p, (size_t)(end - p) };
     return ret->len > 0;
@@ -262,33 +267,60 @@ pytext_ends(struct evald_str s, struct evald_str with)
 
 /* ---- new text ---- */
 
+/* libunistring's are those of a Unicode before 6.3: these have a word break of their own now. */
+static bool
+is_case_ignorable(uint32_t c)
+{
+    return c == '\'' || c == '.' || c == 0x2018 || c == 0x2019 || c == 0x2024 || c == 0xfe52
+        || c == 0xff07 || c == 0xff0e || uc_is_property_case_ignorable(c);
+}
+
+/* Is the capital sigma that is [at, after) the last letter of a word? */
+static bool
+is_final_sigma(struct evald_str s, const char *at, const char *after)
+{
+    const char *end = s.ptr + s.len;
+    uint32_t c = 0;
+    do
+        c = at > s.ptr ? previous(&at, s.ptr) : 0;
+    while (is_case_ignorable(c));
+    if (!uc_is_property_cased(c))
+        return false;
+    do
+        c = after < end ? pytext_next(&after, end) : 0;
+    while (is_case_ignorable(c));
+    return !uc_is_property_cased(c);
+}
+
 struct evald_str
 pytext_lower(struct evald_call *c, struct evald_str s)
 {
-    bool upper = false;
-    size_t i = 0;
-    for (; i < s.len && (unsigned char)s.ptr[i] < 0x80; i++)
-        upper = upper || (s.ptr[i] >= 'A' && s.ptr[i] <= 'Z');
-    if (i == s.len && !upper)
+    const char *p = s.ptr, *end = p + s.len;
+    while (p < end && (unsigned char)*p < 0x80 && !(*p >= 'A' && *p <= 'Z'))
+        p++;
+    if (p == end)
         return s;
-    /* Lower case takes 3 bytes for 2 at worst, so libunistring needs no room of its own. */
-    size_t room = i == s.len ? s.len + 1 : 2 * s.len + 16;
-    char *out = evald_alloc(c, room);
-    if (i == s.len) {
-        for (size_t k = 0; k < s.len; k++)
-            out[k] = (char)(s.ptr[k] >= 'A' && s.ptr[k] <= 'Z' ? s.ptr[k] | 0x20 : s.ptr[k]);
-        return (struct evald_str){ out, s.len };
+    char *out = evald_alloc(c, s.len + s.len / 2 + 1); /* at most 3 bytes become of 2 */
+    char *to = mempcpy(out, s.ptr, (size_t)(p - s.ptr));
+    while (p < end) {
+        if ((unsigned char)*p < 0x80) {
+            *to++ = (char)(*p >= 'A' && *p <= 'Z' ? *p | 0x20 : *p);
+            p++;
+            continue;
+        }
+        const char *at = p;
+        uint32_t ch = pytext_next(&p, end);
+        if (ch == 0x130) { /* the one that becomes two: i and a dot above */
+            to = mempcpy(to, "i\314\207", 3);
+            continue;
+        }
+        uint32_t low = ch != 0x3a3 ? uc_tolower(ch) : is_final_sigma(s, at, p) ? 0x3c2 : 0x3c3;
+        if (low == ch)
+            to = mempcpy(to, at, (size_t)(p - at));
+        else
+            to += u8_uctomb((uint8_t *)to, low, 4);
     }
-    size_t len = room - 1;
-    uint8_t *p = u8_tolower(bytes(s.ptr), s.len, NULL, NULL, (uint8_t *)out, &len);
-    if (p == NULL)
-        return s;
-    if (p != (uint8_t *)out) {
-        out = evald_alloc(c, len + 1);
-        memcpy(out, p, len);
-        free(p);
-    }
-    return (struct evald_str){ out, len };
+    return (struct evald_str){ out, (size_t)(to - out) };
 }
 
 struct evald_str
@@ -363,10 +395,22 @@ is_number(const char *p)
     return any && *p == '\0';
 }
 
+static bool
+has_separator(const char *p, const char *end)
+{
+    while (p < end && !(*p >= 0x1c && *p <= 0x1f))
+        p++;
+    return p < end;
+}
+
 bool
 pytext_float(struct evald_call *c, struct evald_str s, double *ret)
 {
+    struct evald_str all = s;
     s = pytext_strip(s);
+    /* To float() the separators 1C to 1F are no blanks. */
+    if (has_separator(all.ptr, s.ptr) || has_separator(s.ptr + s.len, all.ptr + all.len))
+        return false;
     char *text = evald_alloc(c, s.len + 1), *out = text;
     for (const char *p = s.ptr, *end = p + s.len; p < end;) {
         uint32_t ch = pytext_next(&p, end);

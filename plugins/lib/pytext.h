@@ -62,8 +62,8 @@ struct evald_str pytext_replace(struct evald_call *c, struct evald_str s, struct
 
 /* ---- numbers ---- */
 
-/* float(s): blanks around it, a sign, inf, infinity, nan, an underscore between digits, decimal
- * digits of any script.  false where Python raises. */
+/* float(s): blanks around it (1C to 1F are none here), a sign, inf, infinity, nan, an underscore
+ * between digits, decimal digits of any script.  false where Python raises. */
 bool pytext_float(struct evald_call *c, struct evald_str s, double *ret);
 
 #endif

@@ -585,17 +585,17 @@ read_completion(struct evald_call *c, struct evald_str body)
     return EVALD_OK;
 }
 
-/* A vector is a non-empty array of numbers. */
+/* A vector is an array of numbers, be it empty: what is made of that is up to who asks. */
 static bool
 is_vector(struct evald_call *c, struct evald_value v)
 {
     struct evald_str key;
     struct evald_value number;
-    size_t at = 0, n = 0;
-    for (; v.kind == EVALD_ARRAY && evald_each(c, v.str, &at, &key, &number) > 0; n++)
+    for (size_t at = 0;
+         v.kind == EVALD_ARRAY && evald_each(c, v.str, &at, &key, &number) > 0;)
         if (number.kind != EVALD_NUMBER)
             return false;
-    return n > 0;
+    return v.kind == EVALD_ARRAY;
 }
 
 static int32_t

@@ -61,11 +61,41 @@ judged='[{"input_query":"q","expected_answer":"[[ANS:C]]","generated_answer":"[[
     says 200 '"judge_score_regexes":["Answer: ([A-C])"]' GET /v1/scoring-functions/acme::d1
 }
 
+@test "D1: regexes and instructions count for their request alone, too" {
+    local said='[{"expected_answer":"B","generated_answer":"Answer: B, Grade: A"}]' id
+    local own='"score_rows":[{"score":1.0}]'
+    evald_get /v1/scoring-functions >"$BATS_TEST_TMPDIR/before"
+    id=basic::regex_parser_multiple_choice_answer
+    scores 200 "$own" "$said" "{\"$id\":null}"
+    scores 200 '"score_rows":[{"score":0.0}]' "$said" "{\"$id\":{\"type\":\"regex_parser\",\"parsing_regexes\":[\"Grade: (.)\"]}}"
+    scores 200 "$own" "$said" "{\"$id\":null}"
+    said='[{"expected_answer":"7","generated_answer":"final answer is $\\boxed{7}$ or <8>"}]' id=basic::regex_parser_math_response
+    scores 200 "$own" "$said" "{\"$id\":null}"
+    scores 200 '"score_rows":[{"score":0.0}]' "$said" "{\"$id\":{\"type\":\"regex_parser\",\"parsing_regexes\":[\"<(.)>\"]}}"
+    scores 200 "$own" "$said" "{\"$id\":null}"
+    said='[{"instruction_id_list":["keywords:existence"],"kwargs":[{"keywords":["a"]}],"generated_answer":"a"},{"instruction_id_list":["keywords:existence"],"kwargs":[{"keywords":["b"]}],"generated_answer":"a"}]'
+    for id in 1 2; do
+        scores 200 '"score_rows":[{"score":1.0,"weight":1.0},{"score":0.0,"weight":1.0}]' "$said" '{"basic::ifeval":null}'
+    done
+    evald_get /v1/scoring-functions | diff "$BATS_TEST_TMPDIR/before" -
+}
+
 @test "D2: an aggregation list counts for its request alone" {
     scores 200 '"aggregated_results":{"median":{"median":1.0}}' "$right" \
         '{"basic::equality":{"type":"basic","aggregation_functions":["median"]}}'
     scores 200 '"aggregated_results":{"accuracy":{' "$right" '{"basic::equality":null}'
     says 200 '"aggregation_functions":["accuracy"]' GET /v1/scoring-functions/basic::equality
+}
+
+@test "D2: that holds for every function of basic" {
+    local id row='{"expected_answer":"[\"x\"]","generated_answer":"x","instruction_id_list":["punctuation:no_comma"],"kwargs":[{}]}'
+    for id in equality subset_of docvqa ifeval regex_parser_multiple_choice_answer; do
+        evald_post /v1/scoring/score "{\"input_rows\":[$row],\"scoring_functions\":{\"basic::$id\":null}}" -H "$off" >"$BATS_TEST_TMPDIR/before"
+        scores 200 '"aggregated_results":{"categorical_count":{"categorical_count":{' "[$row]" \
+            "{\"basic::$id\":{\"type\":\"regex_parser\",\"parsing_regexes\":[\"(x)\"],\"aggregation_functions\":[\"categorical_count\"]}}"
+        [ "$(http_status)" = 200 ]
+        evald_post /v1/scoring/score "{\"input_rows\":[$row],\"scoring_functions\":{\"basic::$id\":null}}" -H "$off" | diff "$BATS_TEST_TMPDIR/before" -
+    done
 }
 
 @test "D3: no rows, no scores or no weight give null, not a division by zero" {
@@ -241,6 +271,28 @@ END
     answers 204 "" DELETE /v1/scoring-functions/acme::d20
 }
 
+# judged_by REPLY...: an evald of the test's own whose model servers reply so, and record it.
+judged_by() {
+    EVALD_DIR=$BATS_TEST_TMPDIR
+    printf '%s\n' "$@" >"$EVALD_DIR/replies"
+    start_server judge --reply-map "$EVALD_DIR/replies" --record "$EVALD_DIR/asked"
+    start_evald "$(models "$(model gpt-4o-mini "$SERVER_URL")" "$(model text-embedding-ada-002 "$SERVER_URL")")"
+    watch_sent "$EVALD_DIR/asked"
+}
+
+@test "D21: a caller's key is kept for nobody" {
+    judged_by
+    local row='[{"input_query":"q","expected_answer":"same","generated_answer":"same"}]' of pid key=sk-of-the-first-caller
+    post_says 200 '"score":1.0,' /v1/scoring/score "{\"input_rows\":$row,\"scoring_functions\":{\"braintrust::answer-similarity\":null}}" \
+        -H "X-LlamaStack-Provider-Data: {\"openai_api_key\":\"$key\"}"
+    [ -n "$(sent .input)" ]
+    for of in "$EVALD_PID" "$(child_of "$EVALD_PID" evald-gateway)" "$(child_of "$EVALD_PID" evald-runner)"; do
+        [ -r "/proc/$of/environ" ]
+        ! grep -qF "$key" "/proc/$of/environ" || false
+    done
+    ! grep -rqF "$key" "$EVALD_STATE" "$EVALD_LOG" "$EVALD_DIR/asked"
+}
+
 @test "D22: every error has one body that both generations read" {
     for request in "GET /v1/nope" "PUT /v1/health" "GET $at/nope" "GET /v1beta/datasets/nope" \
         "GET /v1/providers/nope" "GET $at/four/jobs/x" "GET $at/nope/jobs" "POST $at" \
@@ -268,6 +320,53 @@ END
     says 200 '"url":"/v1/datasetio/iterrows/{dataset_id:path}"}' GET /v1/datasetio/iterrows/four
 }
 
+# instructed STATUS PART ID KWARGS: an answer by one instruction of ifeval.
+instructed() {
+    scores "$1" "$2" "[{\"prompt\":\"p\",\"instruction_id_list\":[\"$3\"],\"kwargs\":[$4],\"generated_answer\":\"${5:-one two three}\"}]" '{"basic::ifeval":null}'
+}
+
+@test "D25: ifeval leaves nothing to chance, and says nothing of its arguments" {
+    local i
+    for i in 1 2 3; do
+        instructed 400 "Invalid value: row 0: instruction 'keywords:existence' needs 'keywords'" keywords:existence '{}'
+        instructed 400 "Invalid value: row 0: instruction 'length_constraints:number_words' needs 'num_words'" length_constraints:number_words '{"relation":"at least"}'
+        instructed 400 "Invalid value: row 0: instruction 'length_constraints:number_words' needs 'num_words'" length_constraints:number_words '{"num_words":-1,"relation":"at least"}'
+        instructed 200 '"score":1.0' language:response_language '{"language":"fr"}' "Les enfants jouent dans le jardin pendant que leurs parents discutent."
+    done
+    instructed 200 '"score":0.0' keywords:existence '{"keywords":["secret-word-of-the-row"]}'
+    ! grep -q 'secret-word' "$EVALD_LOG"
+}
+
+@test "D26: words that docvqa has not met leave nothing behind" {
+    local pages='[{"expected_answer":"[\"seven eleven\"]","generated_answer":"7 eleven"},{"expected_answer":"[\"11\"]","generated_answer":"eleven"}]' words
+    local want='"score_rows":[{"score":1.0},{"score":0.0}]'
+    scores 200 "$want" "$pages" '{"basic::docvqa":null}'
+    words=$(printf '{"expected_answer":"[\\"w%d eleven 11\\"]","generated_answer":"w%d eleven 11"}\n' $(seq 500 | sed p) | paste -sd,)
+    scores 200 '"num_correct":500.0,"num_total":500' "[$words]" '{"basic::docvqa":null}'
+    scores 200 "$want" "$pages" '{"basic::docvqa":null}'
+}
+
+@test "D27: math needs no alarm, and evaluates no expression" {
+    local caught
+    scores 200 '"score_rows":[{"score":0.0},{"score":0.0},{"score":1.0}]' \
+        '[{"expected_answer":"2","generated_answer":"The final answer is $\\boxed{1+1}$"},{"expected_answer":"3","generated_answer":"The final answer is $\\boxed{3.00e+0}$"},{"expected_answer":"1+1","generated_answer":"The final answer is $\\boxed{1 + 1}$"}]' \
+        '{"basic::regex_parser_math_response":null}'
+    caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$(child_of "$EVALD_PID" evald-runner)/status")
+    [ -n "$caught" ]
+    [ $((0x$caught >> 13 & 1)) -eq 0 ] # SIGALRM is 14
+}
+
+@test "D28: a regex that searches without end is a 400, and other requests go on" {
+    local long
+    long=$(printf 'a%.0s' {1..5000})
+    scores 400 'Invalid value: row 0: ' "[{\"expected_answer\":\"x\",\"generated_answer\":\"${long}b\"}]" \
+        '{"basic::regex_parser_multiple_choice_answer":{"type":"regex_parser","parsing_regexes":["((a+)+)$"]}}'
+    scores 400 'Invalid value: row 0: ' "[{\"expected_answer\":\"x\",\"generated_answer\":\"${long}b\"}]" \
+        '{"basic::regex_parser_math_response":{"type":"regex_parser","parsing_regexes":["((a+)+)$"]}}'
+    instructed 400 'Invalid value: row 0: ' keywords:existence '{"keywords":["((a+)+)$"]}' "${long}b"
+    scores 200 '"score":1.0' "$right" '{"basic::equality":null}'
+}
+
 @test "D30: an error of the worst kind is a whole answer, on a connection that goes on" {
     body="{\"input_rows\":[{\"generated_answer\":\"crash\"}],\"scoring_functions\":{\"test::crash\":null}}"
     curl -sS --unix-socket "$EVALD_SOCKET" -w '\n%{http_code} %{num_connects}\n' -H 'Content-Type: application/json' \
@@ -289,6 +388,15 @@ END
     post_says 400 'Scoring_function `nobody::knows` not served by' $at/chat/evaluations \
         "{\"input_rows\":[$(chat_rows 1)],\"scoring_functions\":[\"nobody::knows\"],\"benchmark_config\":$(config m)}"
     count_is models total 0
+}
+
+@test "D32: faithfulness is about the generated answer, not the expected one" {
+    judged_by '{"match":"","call":"extract_statements","arguments":{"statements":["s"]}}' \
+        '{"match":"","call":"judge_statements","arguments":{"faithfulness":[{"statement":"s","verdict":1}]}}'
+    local row='{"input_query":"q","expected_answer":"what was expected","generated_answer":"what was generated","context":"c"}'
+    scores 200 '"score_rows":[{"score":1.0,"metadata":{"statements":["s"],' "[$row]" '{"braintrust::faithfulness":null}'
+    contains "$(sent '.messages[0].content' | head -n 1)" 'what was generated'
+    ! sent '.messages[0].content' | grep -q 'what was expected'
 }
 
 @test "D33: the health of a provider is that of its plugin" {

@@ -7,7 +7,7 @@ setup_file() {
     install -m 755 "$EVALD_BUILDDIR/tests/plugins/.libs/base.so" "$TEST_PLUGINS/"
     printf '%s\n' '{"match":"good","reply":"Grade: 7"}' '{"match":"bad","reply":"no grade"}' \
         '{"match":"endless","reply":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}' \
-        '{"match":"hello","reply":"hello"}' >"$EVALD_DIR/replies"
+        '{"match":"hello","reply":"hello"}' '{"match":"<answer>\nOslo\n","reply":"B"}' >"$EVALD_DIR/replies"
     start_server judge --reply-map "$EVALD_DIR/replies" --record "$EVALD_DIR/asked"
     local judge=$SERVER_URL
     start_server slow --reply-map "$EVALD_DIR/replies" --latency-ms 100
@@ -76,6 +76,23 @@ asked() {
 @test "text does not average" {
     post_says 400 "Invalid value: aggregation 'average' needs numeric scores" /v1/scoring/score \
         "$(score "$(rows good)" "$(judge org/judge '' '["average"]')")"
+}
+
+@test "nor in a job, but there it costs that aggregation alone" {
+    rows good bad | put_rows text
+    put_benchmark text text llm-as-judge::base
+    submit text baseline::recorded ",\"scoring_params\":{\"llm-as-judge::base\":$(judge org/judge '' '["average","categorical_count"]')}"
+    job_ends text "$JOB" completed
+    contains "$(job_result text "$JOB")" '"aggregated_results":{"average":{"average":null},"categorical_count":{"categorical_count":{"7":1,"None":1}}}'
+}
+
+@test "405b-simpleqa has a prompt of its own and reads a letter" {
+    rows Oslo | put_rows simpleqa
+    put_benchmark simpleqa simpleqa llm-as-judge::405b-simpleqa
+    submit simpleqa baseline::recorded ',"roles":{"meta-llama/Llama-3.1-405B-Instruct":"org/judge"}'
+    job_ends simpleqa "$JOB" completed
+    contains "$(job_result simpleqa "$JOB")" '"llm-as-judge::405b-simpleqa":{"score_rows":[{"score":"B","judge_feedback":"B"}],"aggregated_results":{"categorical_count":{"categorical_count":{"B":1}}}}'
+    contains "$(evald_get /v1/scoring-functions/llm-as-judge::405b-simpleqa)" '"provider_resource_id":"llm-as-judge-405b-simpleqa"'
 }
 
 @test "a role of the configuration, or of the request, is as good as a model" {

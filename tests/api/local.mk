@@ -6,6 +6,7 @@ API_TESTS = \
 	%D%/access.bats \
 	%D%/append.bats \
 	%D%/benchmarks.bats \
+	%D%/braintrust.bats \
 	%D%/clients.bats \
 	%D%/compare.bats \
 	%D%/control.bats \
@@ -25,11 +26,13 @@ API_TESTS = \
 	%D%/judge.bats \
 	%D%/openapi.bats \
 	%D%/quirks.bats \
+	%D%/regex-parsers.bats \
 	%D%/remote.bats \
 	%D%/samples.bats \
+	%D%/scorers.bats \
 	%D%/scoring-functions.bats \
 	%D%/scoring.bats
-EXTRA_DIST += %D%/lib.bash %D%/schema.jq %D%/samples %D%/clients $(API_TESTS)
+EXTRA_DIST += %D%/lib.bash %D%/schema.jq %D%/scoring_functions.jsonl %D%/samples %D%/clients $(API_TESTS)
 if HAVE_BATS
 TESTS += $(API_TESTS)
 endif

@@ -121,6 +121,74 @@ aggregates() {
         '{"basic::subset_of":null}'
 }
 
+# choices PART ROWS: by the multiple choice parser with its own regexes.
+choices() {
+    scores "$1" "$2" '{"basic::regex_parser_multiple_choice_answer":null}'
+}
+
+@test "Q11: of the regexes for a choice the first that is found decides, and letters keep their case" {
+    # "The best answer is" comes before "Answer:" in the list, wherever it stands in the text
+    choices '"score_rows":[{"score":1.0},{"score":0.0}]' \
+        '[{"expected_answer":"B","generated_answer":"Answer: A. No. The best answer is B"},{"expected_answer":"A","generated_answer":"Answer: A. No. The best answer is B"}]'
+    choices '"score_rows":[{"score":0.0},{"score":1.0}]' \
+        '[{"expected_answer":"C","generated_answer":"answer: c"},{"expected_answer":"c","generated_answer":"answer: c"}]'
+    choices '"score_rows":[{"score":1.0},{"score":0.0},{"score":0.0}]' \
+        '[{"expected_answer":"B","generated_answer":"Answer: Because of that"},{"expected_answer":"B","generated_answer":"B"},{"expected_answer":["B"],"generated_answer":"Answer: B"}]'
+    choices '"score_rows":[{"score":1.0},{"score":1.0}]' \
+        '[{"expected_answer":"Ｄ","generated_answer":"答え：Ｄ"},{"expected_answer":"ب","generated_answer":"الإجابة: ب"}]'
+}
+
+# math PART ROWS: with the expression in the way that the function's own regex wants.
+math() {
+    scores "$1" "$2" '{"basic::regex_parser_math_response":null}'
+}
+
+@test "Q12: math compares text, and as it stands where no expression is found" {
+    # nothing is found in the first two answers: they are not brought into normal form
+    math '"score_rows":[{"score":0.0},{"score":1.0},{"score":1.0}]' \
+        '[{"expected_answer":"12 cm","generated_answer":"12 cm"},{"expected_answer":"12 cm","generated_answer":"12"},{"expected_answer":"12 cm","generated_answer":"The final answer is $\\boxed{12 cm}$"}]'
+    math '"score_rows":[{"score":1.0},{"score":0.0},{"score":0.0},{"score":1.0}]' \
+        '[{"expected_answer":"\\frac{2}{4}","generated_answer":"The final answer is $\\boxed{\\frac{1}{2}}$"},{"expected_answer":"0.25","generated_answer":"The final answer is $\\boxed{\\frac{1}{4}}$"},{"expected_answer":"3.0","generated_answer":"The final answer is $\\boxed{3}$"},{"expected_answer":"0.5","generated_answer":"The final answer is $\\boxed{\\frac{1}{2}}$"}]'
+    # ft and cm are units, also inside words
+    math '"score_rows":[{"score":1.0},{"score":1.0},{"score":1.0}]' \
+        '[{"expected_answer":"gi","generated_answer":"The final answer is $\\boxed{gift}$"},{"expected_answer":"\\iny","generated_answer":"The final answer is $\\boxed{\\infty}$"},{"expected_answer":"a","generated_answer":"The final answer is $\\boxed{acm}$"}]'
+}
+
+# pages PART ROWS: by docvqa.
+pages() {
+    scores "$1" "$2" '{"basic::docvqa":null}'
+}
+
+@test "Q13: docvqa drops marks by what stands beside them, and 32 stops at a time" {
+    local stops
+    stops=$(printf '.%.0s' {1..672}) # 21 marks, and 32 stops after each
+    pages '"score_rows":[{"score":1.0},{"score":0.0}]' \
+        "[{\"expected_answer\":\"[\\\"x\\\"]\",\"generated_answer\":\"${stops}x\"},{\"expected_answer\":\"[\\\"x\\\"]\",\"generated_answer\":\".${stops}x\"}]"
+    # a comma between digits makes all marks up to the comma go without a blank in their place
+    pages '"score_rows":[{"score":1.0},{"score":1.0},{"score":0.0}]' \
+        '[{"expected_answer":"[\"125 and xy\"]","generated_answer":"12,5 and x-y"},{"expected_answer":"[\"12 and x y\"]","generated_answer":"12 and x-y"},{"expected_answer":"[\"12 and xy\"]","generated_answer":"12 and x-y"}]'
+    # the hyphen comes before the comma in the table, the question mark behind it
+    pages '"score_rows":[{"score":1.0},{"score":1.0}]' \
+        '[{"expected_answer":"[\"125 ab\"]","generated_answer":"12,5 a-b"},{"expected_answer":"[\"125 a b\"]","generated_answer":"12,5 a?b"}]'
+    pages '"score_rows":[{"score":1.0},{"score":1.0},{"score":1.0},{"score":1.0}]' \
+        '[{"expected_answer":"[\"0\"]","generated_answer":"None"},{"expected_answer":"[\"x\",\"10\"]","generated_answer":"ten"},{"expected_answer":"[\"house\"]","generated_answer":"To the house."},{"expected_answer":"[\"1.5\"]","generated_answer":"1.5."}]'
+}
+
+# follows PART ID KWARGS ANSWER: one instruction of ifeval.
+follows() {
+    scores "$1" "[{\"prompt\":\"p\",\"instruction_id_list\":[\"$2\"],\"kwargs\":[$3],\"generated_answer\":\"$4\"}]" '{"basic::ifeval":null}'
+}
+
+@test "Q14: keywords are regexes, what has no language is in any, and a row has score and weight alone" {
+    follows '"score_rows":[{"score":1.0,"weight":1.0}],' keywords:existence '{"keywords":["a.c","^x|c$"]}' 'ABC'
+    follows '"score_rows":[{"score":0.0,"weight":1.0}],' keywords:existence '{"keywords":["a\\.c"]}' 'abc'
+    follows '"score_rows":[{"score":0.0,"weight":1.0}],' keywords:forbidden_words '{"forbidden_words":["a|b"]}' 'say ab'
+    for language in en fr th; do
+        follows '"score_rows":[{"score":1.0,"weight":1.0}],' language:response_language "{\"language\":\"$language\"}" '12345 !!'
+    done
+    follows '"score_rows":[{"score":0.0,"weight":1.0}],' language:response_language '{"language":"fr"}' 'This is a sentence in the English language.'
+}
+
 @test "Q15: a judge's score is text, the first match anywhere, and its words are always there" {
     judge() {
         scores "$1" '[{"input_query":"q","expected_answer":"e","generated_answer":"[[ANS:NOT_ATTEMPTED]]"}]' \

@@ -78,6 +78,14 @@ exchange() {
     exchange 07-evaluate-rows
 }
 
+@test "rows are scored with parameters in place of the function's own" {
+    exchange 08-score
+}
+
+@test "rows are scored by the instructions that they should follow" {
+    exchange 09-score-ifeval
+}
+
 @test "a scoring function is looked up by an id with colons" {
     exchange 10-scoring-function
 }

@@ -38,7 +38,28 @@ graded() {
     says 200 '"metadata":{},"return_type":{"type":"number"},"params":{"type":"llm_as_judge","judge_model":"meta-llama/Llama-3.1-405B-Instruct","prompt_template":"' \
         GET $at/llm-as-judge::base
     says 200 '","judge_score_regexes":[],"aggregation_functions":[]}}' GET $at/llm-as-judge::base
-    says 200 '{"data":[{"identifier":"basic::equality",' GET $at
+    says 200 '{"data":[{"identifier":"basic::docvqa",' GET $at
+}
+
+@test "the listing is the reference's, but for descriptions and prompts, which are our own" {
+    evald_get $at >"$BATS_TEST_TMPDIR/got"
+    # scoring_functions.jsonl: the reference's functions, a line each, without either
+    jq -S -c '.data[] | del(.description, .params.prompt_template)' "$BATS_TEST_TMPDIR/got" | LC_ALL=C sort >"$BATS_TEST_TMPDIR/all"
+    jq -S -c . "$EVALD_SRCDIR/tests/api/scoring_functions.jsonl" | LC_ALL=C sort | diff - "$BATS_TEST_TMPDIR/all"
+    jq -e '.data | length == 17 and all(.description | length > 10)
+        and (map(.description) | unique | length) == 17' "$BATS_TEST_TMPDIR/got"
+    jq -e '.data[] | select(.identifier == "llm-as-judge::base") | .params.prompt_template
+        | length > 0 and (test("[{}]") | not)' "$BATS_TEST_TMPDIR/got"
+    jq -e '.data[] | select(.identifier == "llm-as-judge::405b-simpleqa") | .params.prompt_template
+        | contains("{input_query}") and contains("{expected_answer}") and contains("{generated_answer}")' "$BATS_TEST_TMPDIR/got"
+}
+
+@test "each function is shown as it is listed" {
+    local id
+    evald_get $at | jq -c '.data[]' >"$BATS_TEST_TMPDIR/got"
+    while read -r id; do
+        answers 200 "$(grep -F "{\"identifier\":\"$id\"," "$BATS_TEST_TMPDIR/got")" GET "$at/$id"
+    done < <(jq -r .identifier "$EVALD_SRCDIR/tests/api/scoring_functions.jsonl")
 }
 
 @test "Q4: a judge is registered with null, shown, listed, and used by its id" {
@@ -62,7 +83,7 @@ graded() {
 }
 
 @test "Q3: an unknown function in a request is named with the providers there are" {
-    posts 400 "$(error_body 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, llm-as-judge. Make sure there is an Scoring provider serving this scoring_function.')" \
+    posts 400 "$(error_body 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, braintrust, llm-as-judge. Make sure there is an Scoring provider serving this scoring_function.')" \
         /v1/scoring/score '{"input_rows":[],"scoring_functions":{"nope":null}}'
 }
 
@@ -94,7 +115,7 @@ graded() {
 }
 
 @test "without a provider it cannot be told whose function it is" {
-    posts 400 "$(error_body 'Invalid value: provider_id is needed: the scoring providers are basic, llm-as-judge')" \
+    posts 400 "$(error_body 'Invalid value: provider_id is needed: the scoring providers are basic, braintrust, llm-as-judge')" \
         $at '{"scoring_fn_id":"x","description":"d","return_type":{"type":"number"}}'
     posts 400 "$(error_body 'Invalid value: Provider `acme` not found')" \
         $at '{"scoring_fn_id":"x","description":"d","return_type":{"type":"number"},"provider_id":"acme"}'
@@ -173,7 +194,7 @@ graded() {
 @test "D31: a benchmark with an unknown function is refused before anything is generated" {
     chat_rows 1 | put_rows d
     put_benchmark b d nope
-    post_says 400 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, llm-as-judge. ' \
+    post_says 400 'Invalid value: Scoring_function `nope` not served by any of the providers: basic, braintrust, llm-as-judge. ' \
         /v1alpha/eval/benchmarks/b/jobs "{\"benchmark_config\":$(config baseline::oracle)}"
     answers 200 '{"data":[],"has_more":false}' GET /v1alpha/eval/jobs
     post_says 400 'Invalid value: Scoring_function `nope` not served by ' /v1alpha/eval/benchmarks/b/evaluations \

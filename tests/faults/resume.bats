@@ -206,3 +206,27 @@ result_is_undisturbed() {
     [ "$(job_result b 0)" = "$before" ]
     contains "$before" '{"generations":[{"generated_answer":"A"},{"generated_answer":"B"},{"generated_answer":"A"}],"scores":{"basic::equality":{"score_rows":[{"score":1.0},{"score":0.0},{"score":1.0}]'
 }
+
+@test "a scorer of several steps asks for what is left alone" {
+    printf '{"match":"","call":"classify_statements","arguments":{"TP":["t"],"FP":[],"FN":["n"]}}\n' >"$BATS_TEST_TMPDIR/replies"
+    start_server judge --reply-map "$BATS_TEST_TMPDIR/replies"
+    local judge=$SERVER_URL
+    start_server vectors --unix "$BATS_TEST_TMPDIR/vectors" --fail-rate 1 --fail-mode hang
+    start_evald "$(models "$(model judge "$judge")" "$(model vectors "$SERVER_URL")")
+        roles = { gpt-4o-mini = \"judge\"; text-embedding-ada-002 = \"vectors\"; };
+        limits = { shutdown_grace_ms = 50; };"
+    printf '{"input_query":"q","expected_answer":"e","generated_answer":"e"}\n' | put_rows d
+    put_benchmark b d braintrust::answer-correctness
+    submit b baseline::recorded
+    wait_for count_is vectors embeddings 1
+    stop_evald
+    local hung=${SERVER_PIDS##* }
+    kill "$hung"
+    wait_for ended "$hung"
+    start_server vectors --unix "$BATS_TEST_TMPDIR/vectors"
+    start_evald
+    job_ends b 0 completed
+    contains "$(job_result b 0)" '"scores":{"braintrust::answer-correctness":{"score_rows":[{"score":0.75,'
+    count_is judge chat 1
+    count_is vectors embeddings 1
+}

@@ -17,11 +17,11 @@ EXTRA_PROGRAMS += %D%/pyre-fuzz
 TESTS += %D%/pyre.t
 tests_fuzz_pyre_t_SOURCES = %D%/pyre.c $(FUZZ_REPLAY)
 tests_fuzz_pyre_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
-tests_fuzz_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
+tests_fuzz_pyre_t_LDADD = $(PLUGIN_LIB) $(COMMON_LIB) -lm
 tests_fuzz_pyre_fuzz_SOURCES = %D%/pyre.c
 tests_fuzz_pyre_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
 tests_fuzz_pyre_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
-tests_fuzz_pyre_fuzz_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS) $(COMMON_LIB) -lm
+tests_fuzz_pyre_fuzz_LDADD = $(PLUGIN_LIB) $(COMMON_LIB) -lm
 
 check_PROGRAMS += %D%/json.t
 EXTRA_PROGRAMS += %D%/json-fuzz

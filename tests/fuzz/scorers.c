@@ -344,6 +344,7 @@ play(struct scorers *s, struct str in, struct text *ret)
         else
             task_cancel(t, &s->call);
         task_free(t);
+        task_env_fini(&env);
         host_close(&instance);
     }
     arena_fini(&p->arena);

@@ -213,7 +213,9 @@ generate(struct worker *w, struct conn *c, enum kind kind, struct str body, long
     }
     text_clear(&w->body);
     if (kind == EMBEDDING) {
-        reply_embedding(&w->body, &r, prompt);
+        reply_embeddings(&w->body, &r, body.ptr + body.len);
+        respond(c, text_str(&w->body));
+    } else if (r.must_call.len > 0 && reply_call(&w->body, &r, id, prompt)) {
         respond(c, text_str(&w->body));
     } else {
         reply_choose(&w->reply, prompt);

@@ -24,7 +24,11 @@ static const char usage_text[] =
     "  --port 0 (the default): the kernel chooses; the line printed first names it\n"
     "  --latency-ms X [--jitter SIGMA]   fixed, or lognormal with median X\n"
     "  --reply-map FILE.jsonl            lines {\"match\":\"substring\",\"reply\":\"text\"},"
-    " first match wins\n"
+    " first match wins;\n"
+    "                                    {\"match\":\"substring\",\"call\":\"function\","
+    "\"arguments\":JSON}: where\n"
+    "                                    the request forces that call (a string: as it is);\n"
+    "                                    {\"input\":\"text\",\"embedding\":[1,0]}\n"
     "  --reply-len N                     pad replies to N bytes (answer stays last)\n"
     "  --fail-rate P --fail-mode M[,M..] 429 500 503 close reset malformed partial slow\n"
     "                                    nochoices html hang\n"
@@ -47,18 +51,61 @@ wrong(const char *fmt, ...)
 }
 
 struct rule_members {
-    const char *match, *reply;
+    const char *match, *reply, *call, *arguments, *input, *embedding;
 };
 
 static bool
 on_rule(void *arg, struct str key, const char *value, const char *end)
 {
     struct rule_members *m = arg;
+    const struct {
+        const char *name, **place;
+    } members[] = { { "match", &m->match }, { "reply", &m->reply }, { "call", &m->call },
+                    { "arguments", &m->arguments }, { "input", &m->input },
+                    { "embedding", &m->embedding } };
     (void)end;
-    if (str_is(key, "match"))
-        m->match = value;
-    else if (str_is(key, "reply"))
-        m->reply = value;
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        if (str_is(key, members[i].name))
+            *members[i].place = value;
+    return true;
+}
+
+static bool
+is_string(const char *p)
+{
+    return p != NULL && *p == '"';
+}
+
+/* A string decoded, or any other value as it is written. */
+static char *
+take_value(const char *p, const char *end, size_t *ret_len)
+{
+    struct text t = TEXT_INIT;
+    if (*p == '"')
+        scan_decode(&t, p, end);
+    else
+        text_put(&t, p, (size_t)(scan_skip(p, end) - p));
+    text_reserve(&t, 1);
+    *ret_len = t.len;
+    return text_take(&t);
+}
+
+static bool
+add_rule(const struct rule_members *m, const char *end)
+{
+    bool call = is_string(m->match) && is_string(m->call) && m->arguments != NULL;
+    bool embedding = is_string(m->input) && m->embedding != NULL;
+    if (!call && !embedding && !(is_string(m->match) && is_string(m->reply)))
+        return false;
+    options.rules = xreallocarray(options.rules, options.n_rules + 1, sizeof *options.rules);
+    struct reply_rule *r = &options.rules[options.n_rules++];
+    size_t len;
+    *r = (struct reply_rule){ .embedding = embedding };
+    r->match = take_value(embedding ? m->input : m->match, end, &r->match_len);
+    r->reply = take_value(embedding ? m->embedding : call ? m->arguments : m->reply, end,
+                          &r->reply_len);
+    if (call)
+        r->call = take_value(m->call, end, &len);
     return true;
 }
 
@@ -75,20 +122,10 @@ load_rules(const char *path)
         const char *end = line + n, *p = scan_space(line, end);
         if (p == end)
             continue;
-        struct rule_members m = { NULL, NULL };
-        if (!scan_members(p, end, on_rule, &m) || m.match == NULL || *m.match != '"'
-            || m.reply == NULL || *m.reply != '"')
-            wrong("%s:%u: no object with the strings match and reply", path, at);
-        struct text match = TEXT_INIT, reply = TEXT_INIT;
-        scan_decode(&match, m.match, end);
-        scan_decode(&reply, m.reply, end);
-        options.rules =
-            xreallocarray(options.rules, options.n_rules + 1, sizeof *options.rules);
-        struct reply_rule *r = &options.rules[options.n_rules++];
-        r->match_len = match.len;
-        r->reply_len = reply.len;
-        r->match = text_take(&match);
-        r->reply = text_take(&reply);
+        struct rule_members m = { NULL };
+        if (!scan_members(p, end, on_rule, &m) || !add_rule(&m, end))
+            wrong("%s:%u: no object with match and reply, match, call and arguments, or input"
+                  " and embedding", path, at);
     }
     fclose(f);
 }

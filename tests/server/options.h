@@ -22,8 +22,10 @@ enum fail_mode {
 extern const char *const fail_mode_names[FAIL_MODES];
 
 struct reply_rule {
-    char *match, *reply;
+    char *match, *reply; /* reply: of an embedding its JSON, of a call its arguments */
     size_t match_len, reply_len;
+    char *call;          /* chats that must call this function; NULL: a text, or... */
+    bool embedding;      /* ... the embedding of the text match */
 };
 
 struct options {

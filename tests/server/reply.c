@@ -10,7 +10,8 @@ by_rule(struct text *t, struct str prompt)
 {
     for (size_t i = 0; i < options.n_rules; i++) {
         const struct reply_rule *r = &options.rules[i];
-        if (memmem(prompt.ptr, prompt.len, r->match, r->match_len) != NULL) {
+        if (r->call == NULL && !r->embedding
+            && memmem(prompt.ptr, prompt.len, r->match, r->match_len) != NULL) {
             text_put(t, r->reply, r->reply_len);
             return true;
         }
@@ -100,20 +101,77 @@ reply_text(struct text *t, const struct request *r, bool chat, long id, struct s
     text_putc(t, '}');
 }
 
-void
-reply_embedding(struct text *t, const struct request *r, struct str prompt)
+/* The first rule that matches decides, also when it gives text in place of the call. */
+static const struct reply_rule *
+rule_for_call(const struct request *r, struct str prompt)
 {
-    uint64_t h = hash_text(prompt, 7);
-    text_puts(t, "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,"
-                 "\"embedding\":[");
+    for (size_t i = 0; i < options.n_rules; i++) {
+        const struct reply_rule *rule = &options.rules[i];
+        if (!rule->embedding && (rule->call == NULL || str_is(r->must_call, rule->call))
+            && memmem(prompt.ptr, prompt.len, rule->match, rule->match_len) != NULL)
+            return rule->call != NULL ? rule : NULL;
+    }
+    return NULL;
+}
+
+bool
+reply_call(struct text *t, const struct request *r, long id, struct str prompt)
+{
+    const struct reply_rule *rule = rule_for_call(r, prompt);
+    if (rule == NULL)
+        return false;
+    struct str arguments = { rule->reply, rule->reply_len };
+    put_head(t, r, "chatcmpl", "chat.completion", id);
+    text_putf(t, "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,"
+                 "\"tool_calls\":[{\"id\":\"call-%ld\",\"type\":\"function\",\"function\":"
+                 "{\"name\":\"%s\",\"arguments\":", id, rule->call);
+    jtext_put_string(t, arguments);
+    text_puts(t, "}}],\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],");
+    put_usage(t, prompt, arguments);
+    text_putc(t, '}');
+    return true;
+}
+
+static void
+put_embedding(struct text *t, struct str input)
+{
+    for (size_t i = 0; i < options.n_rules; i++) {
+        const struct reply_rule *rule = &options.rules[i];
+        if (rule->embedding && str_eq(input, (struct str){ rule->match, rule->match_len })) {
+            text_put(t, rule->reply, rule->reply_len);
+            return;
+        }
+    }
+    uint64_t h = hash_text(input, 7);
+    text_putc(t, '[');
     for (int i = 0; i < options.embed_dim; i++) {
         h = h * 6364136223846793005ull + 1442695040888963407ull;
         text_putf(t, "%s%.6f", i > 0 ? "," : "", (double)(int32_t)(h >> 32) * 0x1p-31);
     }
-    text_puts(t, "]}],\"model\":\"");
+    text_putc(t, ']');
+}
+
+void
+reply_embeddings(struct text *t, const struct request *r, const char *end)
+{
+    CLEANUP_TEXT struct text input = TEXT_INIT;
+    const char *p = *r->input == '[' ? scan_space(r->input + 1, end) : r->input;
+    size_t in = 0, n = 0;
+    text_puts(t, "{\"object\":\"list\",\"data\":[");
+    for (; p < end && *p == '"'; n++) {
+        text_clear(&input);
+        scan_decode(&input, p, end);
+        in += tokens(text_str(&input));
+        text_putf(t, "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":",
+                  n > 0 ? "," : "", n);
+        put_embedding(t, text_str(&input));
+        text_putc(t, '}');
+        if (*r->input != '[' || !scan_next_element(&p, end))
+            break;
+    }
+    text_puts(t, "],\"model\":\"");
     text_put_str(t, r->model.ptr != NULL ? r->model : STR("mock"));
-    text_putf(t, "\",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}",
-              tokens(prompt), tokens(prompt));
+    text_putf(t, "\",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}", in, in);
 }
 
 static void

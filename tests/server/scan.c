@@ -145,16 +145,51 @@ scan_members(const char *p, const char *end, scan_member_fn *fn, void *arg)
     return false;
 }
 
+bool
+scan_next_element(const char **p, const char *end)
+{
+    const char *q = scan_skip(*p, end);
+    if (q == NULL)
+        return false;
+    q = scan_space(q, end);
+    if (q < end && *q == ',')
+        q = scan_space(q + 1, end);
+    *p = q;
+    return true;
+}
+
+/* A string's bytes between its quotes. */
+static bool
+take_raw(struct str *ret, const char *value, const char *end)
+{
+    const char *after = skip_string(value, end);
+    if (after == NULL)
+        return false;
+    *ret = (struct str){ value + 1, (size_t)(after - value) - 2 };
+    return true;
+}
+
+/* {"type":"function","function":{"name":...}} */
+static bool
+on_tool_choice(void *arg, struct str key, const char *value, const char *end)
+{
+    struct request *r = arg;
+    if (str_is(key, "function") && *value == '{')
+        return scan_members(value, end, on_tool_choice, r);
+    if (str_is(key, "name") && *value == '"')
+        return take_raw(&r->must_call, value, end);
+    return true;
+}
+
 static bool
 on_request(void *arg, struct str key, const char *value, const char *end)
 {
     struct request *r = arg;
-    if (str_is(key, "model") && *value == '"') {
-        const char *after = skip_string(value, end);
-        if (after == NULL)
-            return false;
-        r->model = (struct str){ value + 1, (size_t)(after - value) - 2 };
-    } else if (str_is(key, "messages"))
+    if (str_is(key, "model") && *value == '"')
+        return take_raw(&r->model, value, end);
+    if (str_is(key, "tool_choice") && *value == '{')
+        return scan_members(value, end, on_tool_choice, r);
+    if (str_is(key, "messages"))
         r->messages = value;
     else if (str_is(key, "prompt"))
         r->prompt = value;
@@ -197,20 +232,6 @@ on_part(void *arg, struct str key, const char *value, const char *end)
     return true;
 }
 
-/* The object at *p is behind us: moves to the next one of the array. */
-static bool
-next_element(const char **p, const char *end)
-{
-    const char *q = scan_skip(*p, end);
-    if (q == NULL)
-        return false;
-    q = scan_space(q, end);
-    if (q < end && *q == ',')
-        q = scan_space(q + 1, end);
-    *p = q;
-    return true;
-}
-
 int
 scan_last_user(struct text *t, const char *p, const char *end)
 {
@@ -222,7 +243,7 @@ scan_last_user(struct text *t, const char *p, const char *end)
     p = scan_space(p + 1, end);
     while (p < end && *p == '{') {
         struct message m = { NULL, NULL };
-        if (!scan_members(p, end, on_message, &m) || !next_element(&p, end))
+        if (!scan_members(p, end, on_message, &m) || !scan_next_element(&p, end))
             return -1;
         if (m.role != NULL && end - m.role > 6 && memcmp(m.role, "\"user\"", 6) == 0)
             content = m.content;
@@ -235,7 +256,7 @@ scan_last_user(struct text *t, const char *p, const char *end)
         p = scan_space(content + 1, end);
         while (p < end && *p == '{') {
             scan_members(p, end, on_part, t);
-            if (!next_element(&p, end))
+            if (!scan_next_element(&p, end))
                 break;
         }
     }

@@ -23,11 +23,14 @@ bool scan_members(const char *p, const char *end, scan_member_fn *fn, void *arg)
 struct request {
     struct str model; /* raw, without quotes */
     const char *messages, *prompt, *input; /* starts of values; NULL: not there */
+    struct str must_call; /* raw, the function that tool_choice names; else empty */
     bool stream;
 };
 bool scan_request(struct request *r, struct str body);
 /* Sets t to the text of the last user message of the array at p; returns the number of
  * messages, -1 when broken. */
 int scan_last_user(struct text *t, const char *p, const char *end);
+/* The element of an array at *p is behind us: moves to the next one. */
+bool scan_next_element(const char **p, const char *end);
 
 #endif

@@ -14,6 +14,12 @@ tests_unit_jtext_t_SOURCES = %D%/test-jtext.c
 tests_unit_jtext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_jtext_t_LDADD = $(COMMON_LIB) -lm
 
+check_PROGRAMS += %D%/jsame.t
+TESTS += %D%/jsame.t
+tests_unit_jsame_t_SOURCES = %D%/test-jsame.c
+tests_unit_jsame_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_jsame_t_LDADD = $(COMMON_LIB) -lm
+
 check_PROGRAMS += %D%/json.t
 TESTS += %D%/json.t
 tests_unit_json_t_SOURCES = %D%/test-json.c
@@ -192,7 +198,13 @@ check_PROGRAMS += %D%/pyre.t
 TESTS += %D%/pyre.t
 tests_unit_pyre_t_SOURCES = %D%/test-pyre.c
 tests_unit_pyre_t_CPPFLAGS = $(CPPFLAGS_UNIT)
-tests_unit_pyre_t_LDADD = plugins/lib/libpy.la $(PCRE2_LIBS)
+tests_unit_pyre_t_LDADD = $(PLUGIN_LIB)
+
+check_PROGRAMS += %D%/pyre-walk.t
+TESTS += %D%/pyre-walk.t
+tests_unit_pyre_walk_t_SOURCES = %D%/test-pyre-walk.c
+tests_unit_pyre_walk_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_pyre_walk_t_LDADD = $(PLUGIN_LIB)
 
 check_PROGRAMS += %D%/url.t
 TESTS += %D%/url.t
@@ -211,3 +223,16 @@ TESTS += %D%/pytext.t
 tests_unit_pytext_t_SOURCES = %D%/test-pytext.c
 tests_unit_pytext_t_CPPFLAGS = $(CPPFLAGS_UNIT)
 tests_unit_pytext_t_LDADD = plugins/lib/libpy.la $(UNISTRING_LIBS)
+
+check_PROGRAMS += %D%/scorers-alloc.t
+TESTS += %D%/scorers-alloc.t
+tests_unit_scorers_alloc_t_SOURCES = %D%/test-scorers-alloc.c
+tests_unit_scorers_alloc_t_CPPFLAGS = $(CPPFLAGS_UNIT) $(JSON_C_CFLAGS)
+tests_unit_scorers_alloc_t_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=arena_alloc,--wrap=arena_zalloc,--wrap=arena_copy
+tests_unit_scorers_alloc_t_LDADD = $(RUNNER_LIB) $(COMMON_LIB) $(JSON_C_LIBS) $(DL_LIBS) -lm
+
+check_PROGRAMS += %D%/language.t
+TESTS += %D%/language.t
+tests_unit_language_t_SOURCES = %D%/test-language.c
+tests_unit_language_t_CPPFLAGS = $(CPPFLAGS_UNIT)
+tests_unit_language_t_LDADD = $(LANGUAGE_LIB) plugins/lib/libpy.la $(UNISTRING_LIBS)

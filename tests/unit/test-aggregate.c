@@ -221,6 +221,8 @@ own_case(const char *names, const char *rows, bool strict, const char *want, con
     is_str(got, want, "%s", what);
 }
 
+#define Z10  "0000000000"
+#define Z100 Z10 Z10 Z10 Z10 Z10 Z10 Z10 Z10 Z10 Z10
 #define S(v) "{\"score\":" v "}"
 
 static void
@@ -286,6 +288,43 @@ test_numbers(void)
              "{\"score\":\"A\",\"weight\":null}]", true,
              "{\"weighted_average\":{\"weighted_average\":3002399751580331.0}}",
              "a null score's weight counts, a null weight's score does not");
+    own_case("[\"weighted_average\"]",
+             "[{\"score\":0.5,\"weight\":2},{\"score\":null,\"error\":{\"code\":\"plugin\"}}]", false,
+             "{\"weighted_average\":{\"weighted_average\":0.5}}", "a row in error has no weight");
+    own_case("[\"weighted_average\"]",
+             "[{\"score\":0.5,\"weight\":2},{\"score\":null,\"error\":null}]", true,
+             "error: aggregation 'weighted_average': row 1 has no weight",
+             "one that is not in error must have one");
+    own_case("[\"weighted_average\"]",
+             "[{\"score\":1,\"weight\":2},{\"score\":2,\"weight\":\"x\"}]", true,
+             "error: aggregation 'weighted_average' needs numeric weights: row 1 has a string",
+             "a weight that is text");
+    own_case("[\"weighted_average\"]",
+             "[{\"score\":true,\"weight\":true},{\"score\":false,\"weight\":3}]", true,
+             "{\"weighted_average\":{\"weighted_average\":0.25}}", "booleans are 0 and 1");
+    own_case("[\"accuracy\"]", "[" S("true") "," S("false") "," S("true") "," S("true") "]", true,
+             "{\"accuracy\":{\"accuracy\":0.75,\"num_correct\":3,\"num_total\":4}}",
+             "a sum of booleans is an integer");
+    own_case("[\"average\"]", "[" S("1" Z100 Z100 Z100 Z10) "," S("1.5") "]", true,
+             "error: aggregation 'average': a number is too large",
+             "an integer beyond the doubles cannot be added to a float");
+    own_case("[\"average\"]", "[" S("1" Z100 Z100 Z100 Z10) "," S("-1" Z100 Z100 Z100 Z10) "]", true,
+             "{\"average\":{\"average\":0.0}}", "two of them can be added");
+    own_case("[\"accuracy\",\"median\"]", "[" S("1" Z100 Z100 Z100 Z10) "]", false,
+             "{\"accuracy\":{\"accuracy\":null,\"num_correct\":null,\"num_total\":1},"
+             "\"median\":{\"median\":1" Z100 Z100 Z100 Z10 "}}",
+             "its accuracy is no double, its median is itself");
+    own_case("[\"average\",\"median\",\"categorical_count\"]",
+             "[" S("1e999") "," S("-1e999") "," S("0.5") "]", true,
+             "{\"average\":{\"average\":null},\"median\":{\"median\":0.5},"
+             "\"categorical_count\":{\"categorical_count\":{\"-inf\":1,\"0.5\":1,\"inf\":1}}}",
+             "infinities cancel to NaN, which is null");
+    own_case("[\"categorical_count\"]",
+             "[" S("1") "," S("1.0") "," S("true") "," S("\"1\"") "," S("null") "," S("NaN") ","
+             S("-0.0") "," S("-0") "," S("[\"a\", null]") "," S("{\"k\":1E2}") "]", true,
+             "{\"categorical_count\":{\"categorical_count\":{\"-0.0\":1,\"0\":1,\"1\":2,\"1.0\":1,"
+             "\"None\":1,\"True\":1,\"['a', None]\":1,\"nan\":1,\"{'k': 100.0}\":1}}}",
+             "categories are what str() says");
     own_case("[\"median\"]", "[" S("1") "," S("1.0") "," S("true") "]", true,
              "{\"median\":{\"median\":1.0}}", "equal scores keep their order");
     own_case("[\"median\"]", "[" S("true") "," S("1") "," S("1.0") "]", true,

@@ -259,6 +259,46 @@ test_records(void)
     store_free(s);
 }
 
+/* Rows from..to of two epochs, a score each. */
+static void
+append_rows(struct journal *j, int from, int to, const char *answer)
+{
+    struct batch b = { TEXT_INIT, TEXT_INIT, TEXT_INIT };
+    for (int at = 2 * from; at < 2 * to; at++) {
+        rec(&b, str_z(answer), "[\"g\",%d,%d,%d,0,{\"input_tokens\":3,\"output_tokens\":1}]",
+            at / 2, at % 2, at / 2);
+        rec(&b, STR("{\"score\":1.0}"), "[\"s\",%d,%d,0,{\"input_tokens\":2}]", at / 2, at % 2);
+        end_payload(&b);
+    }
+    append(j, &b);
+}
+
+static void
+test_many(void)
+{
+    struct err err;
+    struct store *s = store_open(loop, dir, &err);
+    struct journal *j = create(s, 12, 2);
+    append_rows(j, 0, 50, "{\"generated_answer\":\"a\"}");
+    is_int(got_counts.generations, 100, "a batch of a hundred generations");
+    is_int(got_counts.scores, 100, "and as many scores");
+    is_int(got_counts.input_tokens, 500, "with the tokens of all");
+    is_int(number(12, "SELECT count(*) FROM generation WHERE row_id = at / 2"), 100,
+           "each in its place");
+    append_rows(j, 30, 90, "{\"generated_answer\":\"b\"}");
+    is_int(got_counts.generations, 180, "a batch of which a third is known counts the rest");
+    is_int(got_counts.scores, 180, "of scores too");
+    is_int(got_counts.input_tokens, 900, "and of tokens");
+    is_int(got_counts.output_tokens, 180, "of both kinds");
+    is_int(number(12, "SELECT count(*) FROM generation WHERE json LIKE '%\"a\"%'"), 100,
+           "what was there stays");
+    append_rows(j, 80, 120, "{\"generated_answer\":\"c\"}");
+    is_int(got_counts.generations, 240, "the next one too");
+    is_int(got_counts.input_tokens, 1200, "exactly");
+    journal_close(j);
+    store_free(s);
+}
+
 static void
 test_senseless(void)
 {
@@ -281,6 +321,11 @@ test_senseless(void)
         { "an error without a code", "[\"e\",0,0,-1,1,\"candidate\"]", { "x", 1 } },
         { "an error of function -2", "[\"e\",0,0,-2,1,\"scorer\",\"plugin\"]", { "x", 1 } },
         { "a reply without a number", "[\"r\",0,0,0]", { "x", 1 } },
+        { "a record with more behind it", "[\"s\",0,0,0,null,1]", { "{}", 2 } },
+        { "a row id without its end", "[\"g\",0,0,\"x", { "{}", 2 } },
+        { "a row id that ends in a backslash", "[\"g\",0,0,\"x\\", { "{}", 2 } },
+        { "usage without its end", "[\"s\",0,0,0,{\"input_tokens\":1", { "{}", 2 } },
+        { "a row id that is no JSON", "[\"g\",0,0,01,0,null]", { "{}", 2 } },
     };
     struct err err;
     struct store *s = store_open(loop, dir, &err);
@@ -433,6 +478,7 @@ run(void)
     test_job_rows();
     test_old_catalogue();
     test_records();
+    test_many();
     test_senseless();
     test_full_disk();
 }

@@ -1,5 +1,8 @@
 /* Python's regexes: each case has what re.search of Python 3.11 finds, as the bytes of the groups;
  * "none", or "error" where re.compile refuses the pattern. */
+#include <pthread.h>
+#include <stdlib.h>
+
 #include "../../plugins/lib/pyre.h"
 #include "tap.h"
 
@@ -52,6 +55,10 @@ static const struct {
     { "atomic", L("(?>a|ab)c"), L("abc"), "none" },
     { "lazy", L("a+?"), L("aaa"), "0,1" },
     { "multiple repeat", L("a**"), L("a"), "error" },
+    { "bounded turns of nothing (refused here alone)", L("(x| *?){1,5}c"), L("x  c"), "error" },
+    { "as many turns each time", L("(a?){3}b"), L("ab"), "0,2 1,1" },
+    { "turns without a group", L("(?:a?){1,3}b"), L("aab"), "0,3" },
+    { "turns that match something", L("(a){1,3}b"), L("aab"), "0,3 1,2" },
     { "nothing to repeat", L("*a"), L("a"), "error" },
     { "nor a place", L("^*"), L("a"), "error" },
     { "nor an edge", L("\\b+"), L("a"), "error" },
@@ -100,6 +107,15 @@ static const struct {
     { "K escape", L("a\\Kb"), L("ab"), "error" },
     { "newline escape", L("\\R"), L("\012"), "error" },
     { "property", L("\\p{L}"), L("\303\251"), "error" },
+    { "a character by name", L("\\N{DIGIT FOUR}[\\N{greek small letter alpha}]"),
+      L("4\316\261"), "0,3" },
+    { "of no character", L("\\N{NO SUCH THING}"), L("N"), "error" },
+    { "without its name", L("\\N"), L("N"), "error" },
+    { "what fails leaves no group behind", L("(c*(\\w1)*+b)"), L("a1 b"), "3,4 3,4 -" },
+    { "an atomic group gives nothing away", L("b*(?>(c)?)b"), L("bb"), "0,2 -" },
+    { "a possessive group neither", L("b*(c)?+b"), L("bb"), "0,2 -" },
+    { "a later turn of a possessive group", L("(?:(a)|b)*+c"), L("abc"), "0,3 0,1" },
+    { "a condition that is repeated", L("(a)?(?:(?(1)b|c))+d"), L("cbbabbd"), "3,7 3,4" },
     { "offsets are bytes", L("\303\251(b)"), L("a\303\251b"), "1,4 3,4" },
     { "NUL in the text", L("a.b"), L("a\000b"), "0,3" },
     { "emoji is one", L("^.$"), L("\360\237\230\200"), "0,4" },
@@ -133,6 +149,152 @@ result(struct evald_str pattern, struct evald_str text, size_t from)
     return out;
 }
 
+static void
+flags(void)
+{
+    static const struct {
+        const char *name;
+        struct evald_str pattern, text;
+        unsigned flags;
+        bool want;
+    } all[] = {
+        { "IGNORECASE", L("a"), L("A"), PYRE_IGNORECASE, true },
+        { "not without it", L("a"), L("A"), 0, false },
+        { "it is for ASCII with (?a)", L("(?a)k"), L("\342\204\252"), PYRE_IGNORECASE, false },
+        { "a group turns it off", L("(?-i:a)"), L("A"), PYRE_IGNORECASE, false },
+        { "MULTILINE", L("^b$"), L("a\nb\nc"), PYRE_MULTILINE, true },
+        { "DOTALL", L("a.b"), L("a\nb"), PYRE_DOTALL, true },
+        { "beside the pattern's own", L("(?s)A.B"), L("a\nb"), PYRE_IGNORECASE, true },
+    };
+    char why[PYRE_WHY];
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct pyre *re = pyre_compile_with(all[i].pattern, all[i].flags, why);
+        struct pyre_span span;
+        is_int(re != NULL ? pyre_search(re, all[i].text, 0, &span, 1, why) : -1, all[i].want,
+               "flags: %s", all[i].name);
+        pyre_free(re);
+    }
+    ok(pyre_compile_with(evald_s("a(?i)b"), PYRE_IGNORECASE, why) == NULL,
+       "flags: the pattern's own still stand at its beginning");
+}
+
+static void
+kinds(void)
+{
+    static const struct {
+        const char *name;
+        struct evald_str pattern, text;
+        bool want;
+    } all[] = {
+        { "a letter that is not there", L("(?i)Antwort\\s*:"), L("answer:"), false },
+        { "all are, in any case", L("(?i)Antwort\\s*:"), L("TRAWON:"), true },
+        { "an accent in ASCII", L("r\303\251"), L("re"), false },
+        { "what may be left out", L("ax?b*c{0}(?:d|e)"), L("a"), true },
+        { "what is in every branch", L("(?:ab|cb)"), L("ac"), false },
+        { "what must not be there", L("(?!x)a(?<!y)"), L("a"), true },
+        { "Kelvin is a k", L("(?i)k"), L("\342\204\252"), true },
+        { "and a k Kelvin", L("(?i)\342\204\252"), L("k"), true },
+        { "four kinds of i", L("(?i)i"), L("\304\260"), true },
+        { "long s", L("(?i)s"), L("\305\277"), true },
+    };
+    char why[PYRE_WHY];
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct pyre *re = pyre_compile(all[i].pattern, why);
+        is_int(pyre_may_match(re, pyre_kinds(all[i].text)), all[i].want, "kinds: %s",
+               all[i].name);
+        pyre_free(re);
+    }
+}
+
+/* ---- limits ---- */
+
+static void
+limits(void)
+{
+    static const struct {
+        const char *name, *pattern, *many;
+        size_t times;
+        const char *end, *want;
+    } all[] = {
+        { "repeats in repeats", "^((a+)+)$", "a", 60, "!", "matching takes too long" },
+        { "many starts", "a*a*a*[bc]", "a", 1300, "", "matching takes too long" },
+        { "a long text", "\\w*foo", "fo", 500000, "", "matching takes too long" },
+        { "branches in a long text", "(a|b|ab)*bc", "ab", 400000, "",
+          "matching takes too long" },
+        { "much between callouts", "a*a{100}b", "a", 1000000, "", "matching takes too long" },
+        { "comparing what was found", "(a*)\\1b", "a", 1000000, "", "matching takes too long" },
+        { "bounded repeats", "(?:(?:a{0,5}){0,5}){0,5}[c]", "a", 50, "", "none" },
+        { "many optional", "(a?){30}a{30}", "a", 29, "", "none" },
+        { "a line after the other", ".*foo", "fo", 500000, "", "none" },
+        { "a stack larger than usual", "(?:a|b)*c", "ab", 50000, "c", "0,100001" },
+        { "words of a long text", "(?:\\w+ ?)+", "ab ", 100000, "", "0,300000" },
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        size_t n = strlen(all[i].many), len = n * all[i].times + strlen(all[i].end);
+        char *text = malloc(len + 1);
+        if (text == NULL)
+            abort();
+        for (size_t k = 0; k < all[i].times; k++)
+            memcpy(text + k * n, all[i].many, n);
+        strcpy(text + n * all[i].times, all[i].end);
+        is_str(result(evald_s(all[i].pattern), (struct evald_str){ text, len }, 0),
+               all[i].want, "limits: %s", all[i].name);
+        free(text);
+    }
+}
+
+/* ---- patterns that are shared ---- */
+
+#define THREADS 4
+#define PATTERNS 700 /* more than are kept */
+
+static void *
+compile_all(void *arg)
+{
+    intptr_t wrong = 0;
+    (void)arg;
+    for (int round = 0; round < 2; round++)
+        for (int i = 0; i < PATTERNS; i++) {
+            char pattern[40], text[40], why[PYRE_WHY];
+            struct pyre_span span[2];
+            snprintf(pattern, sizeof pattern, "x(%d)y+", i);
+            snprintf(text, sizeof text, "--x%dyy", i);
+            struct pyre *re = pyre_compile(evald_s(pattern), why);
+            wrong += re == NULL || pyre_search(re, evald_s(text), 0, span, 2, why) != 1
+                     || span[1].at != 3 || span[0].end != strlen(text);
+            pyre_free(re);
+        }
+    return (void *)wrong;
+}
+
+static void
+sharing(void)
+{
+    char why[PYRE_WHY];
+    struct pyre *a = pyre_compile(evald_s("ab+"), why), *b = pyre_compile(evald_s("ab+"), why);
+    struct pyre *other = pyre_compile_with(evald_s("ab+"), PYRE_IGNORECASE, why);
+    ok(a == b, "sharing: the same pattern is compiled once");
+    ok(a != other, "sharing: with other flags it is another");
+    pyre_free(b);
+    struct pyre_span span;
+    is_int(pyre_search(a, evald_s("xabb"), 0, &span, 1, why), 1,
+           "sharing: it is there as long as one of its users");
+    pyre_free(a);
+    pyre_free(other);
+
+    pthread_t threads[THREADS];
+    intptr_t wrong = 0;
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, compile_all, NULL) != 0)
+            abort();
+    for (int i = 0; i < THREADS; i++) {
+        void *ret;
+        pthread_join(threads[i], &ret);
+        wrong += (intptr_t)ret;
+    }
+    is_int(wrong, 0, "sharing: threads compile, match and free the same patterns");
+}
+
 int
 main(void)
 {
@@ -143,15 +305,10 @@ main(void)
     is_str(result(ab, twice, 1), "3,5", "a search goes on where it is told to");
     is_str(result(begin, twice, 3), "none", "which is not where the text begins");
 
-    static const struct evald_str endless = L("^((a+)+)$"), cubic = L("a*a*a*[bc]");
-    char many[1300];
-    memset(many, 'a', sizeof many);
-    many[60] = '!';
-    is_str(result(endless, (struct evald_str){ many, 61 }, 0), "matching takes too long",
-           "steps without end are given up");
-    many[60] = 'a';
-    is_str(result(cubic, (struct evald_str){ many, sizeof many }, 0),
-           "matching takes too long", "so are too many from many starts");
+    flags();
+    kinds();
+    limits();
+    sharing();
 
     static char deep[4001];
     memset(deep, '(', 2000);

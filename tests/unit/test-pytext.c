@@ -81,6 +81,11 @@ test_new(void)
     is_str(z(pytext_lower(&call, evald_s("\316\221\316\243 \316\243\316\221 ABC"))),
            "\316\261\317\202 \317\203\316\261 abc", "lower: final sigma");
     is_str(z(pytext_lower(&call, evald_s("\304\260\341\272\236"))), "i\314\207\303\237", "lower: dotted I, sharp S");
+    is_str(z(pytext_lower(&call, evald_s("B'\316\243 \316\221.\316\243.\316\221 \316\221\342\200\231\316\243 '\316\243"))),
+           "b'\317\202 \316\261.\317\203.\316\261 \316\261\342\200\231\317\202 '\317\203",
+           "lower: apostrophes and stops are neither letters nor ends of words");
+    is_str(z(pytext_lower(&call, evald_s("\316\243\316\243\314\201\316\243"))),
+           "\317\203\317\203\314\201\317\202", "lower: nor are accents");
     is_str(z(pytext_lower(&call, evald_s("ABC d"))), "abc d", "lower: ASCII");
     is_str(z(pytext_lower(&call, evald_s("\310\272\310\272\310\272\310\272\310\272\310\272\310\272\310\272"
                                          "\310\272\310\272\310\272\310\272\310\272\310\272\310\272\310\272"))),
@@ -111,7 +116,7 @@ test_float(void)
         { "-InFiNiTy", -HUGE_VAL }, { "1e5", 1e5 }, { "1.e1", 10 }, { "\302\2401", 1 },
     };
     static const char *const bad[] = { "", ".", "1__0", "_1", "1_", "0x10", "1e", "1 2", "e5", "1._5",
-                                       "infin", "\302\262", "1d5", "--1", "1_e5" };
+                                       "infin", "\302\262", "1d5", "--1", "1_e5", "\0371", "1 \034" };
     double got;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ok(pytext_float(&call, evald_s(good[i].text), &got) && got == good[i].want, "float: %zu", i);

@@ -22,6 +22,8 @@ static struct function functions[] = {
       .provider_id = (char *)"llm-as-judge" },
     { .id = (char *)"acme::gone", .plugin_id = (char *)"acme::gone",
       .provider_id = (char *)"acme" },
+    { .id = (char *)"acme::mean", .plugin_id = (char *)"acme::mean",
+      .provider_id = (char *)"acme" },
 };
 
 static struct plugin plugins[] = {
@@ -31,6 +33,7 @@ static struct plugin plugins[] = {
     { .id = (char *)"acme::plain", .kind = PLUGIN_SCORER },
     { .id = (char *)"llm-as-judge::base", .kind = PLUGIN_SCORER },
     { .id = (char *)"model::openai", .kind = PLUGIN_MODEL },
+    { .id = (char *)"acme::mean", .kind = PLUGIN_SCORER },
 };
 
 static struct conf_model models[] = {
@@ -152,6 +155,16 @@ test_params(void)
            "[{\"id\":\"basic::free\",\"plugin\":\"basic::free\",\"params\":{},"
            "\"aggregation_functions\":[]}]",
            "an empty list of aggregations is a list");
+    is_str(scoring("{\"acme::mean\":{\"type\":\"basic\",\"aggregation_functions\":[]}}",
+                   "functions"),
+           "[{\"id\":\"acme::mean\",\"plugin\":\"acme::mean\",\"params\":{},"
+           "\"aggregation_functions\":[\"average\"]}]",
+           "or the function's own, where the plugin says so");
+    is_str(scoring("{\"acme::mean\":{\"type\":\"basic\",\"aggregation_functions\":"
+                   "[\"median\"]}}", "functions"),
+           "[{\"id\":\"acme::mean\",\"plugin\":\"acme::mean\",\"params\":{},"
+           "\"aggregation_functions\":[\"median\"]}]",
+           "a list with something in it counts in either case");
     is_str(scoring("{\"acme::tone\":null}", "functions"),
            "[{\"id\":\"acme::tone\",\"plugin\":\"acme::tone\",\"params\":{\"threshold\":0.9,"
            "\"words\":[\"a\"]},\"aggregation_functions\":[\"median\"]}]",
@@ -187,8 +200,7 @@ test_params(void)
            "\"parsing_regexes\":[\"x\"]},\"aggregation_functions\":[]}]",
            "the tag that the schema names");
     is_str(scoring("{\"basic::regex\":{\"type\":\"basic\"}}", "functions"),
-           "invalid: basic::regex: params of type 'basic' where 'regex_parser' is needed",
-           "another tag");
+           "invalid: RegexParserScoringFnParams not found", "another tag, in the protocol's words");
     is_str(scoring("{\"basic::regex\":null}", "functions"),
            "[{\"id\":\"basic::regex\",\"plugin\":\"basic::regex\",\"params\":{"
            "\"parsing_regexes\":[]},\"aggregation_functions\":[]}]",
@@ -198,6 +210,30 @@ test_params(void)
            "[{\"id\":\"my-judge\",\"plugin\":\"llm-as-judge::base\",\"params\":{"
            "\"judge_model\":\"big\"},\"aggregation_functions\":[]}]",
            "a registered function is one over its plugin");
+}
+
+static const char *
+aggregations(const char *params)
+{
+    static struct text t;
+    CLEANUP_TEXT struct text given = TEXT_INIT;
+    text_putf(&given, "{\"basic::free\":%s}", params);
+    CLEANUP_JSON json_object *made = parsed(scoring(given.ptr, "functions"));
+    text_clear(&t);
+    json_put(&t, json_get(json_object_array_get_idx(made, 0), "aggregation_functions"));
+    return t.ptr;
+}
+
+static void
+test_aggregations(void)
+{
+    is_str(aggregations("null"), "[\"accuracy\"]", "the function's own list");
+    is_str(aggregations("{\"type\":\"basic\",\"aggregation_functions\":[\"median\"]}"),
+           "[\"median\"]", "that of the request in its place");
+    is_str(aggregations("{\"type\":\"basic\",\"aggregation_functions\":[]}"), "[]",
+           "also an empty one");
+    is_str(aggregations("{\"type\":\"regex_parser\",\"parsing_regexes\":[\"x\"]}"), "[]",
+           "params of any type without a list have an empty one");
 }
 
 static void
@@ -386,6 +422,11 @@ main(void)
         parsed("{\"type\":\"basic\",\"aggregation_functions\":[\"accuracy\"]}");
     functions[2].params = parsed("{\"type\":\"basic\",\"aggregation_functions\":[\"median\"],"
                                  "\"threshold\":0.9}");
+    functions[ARRAY_LEN(functions) - 1].params =
+        parsed("{\"type\":\"basic\",\"aggregation_functions\":[\"average\"]}");
+    plugins[ARRAY_LEN(plugins) - 1].params_schema = parsed(
+        "{\"type\":\"object\",\"properties\":{\"aggregation_functions\":{\"type\":\"array\","
+        "\"evald:empty_is_default\":true}}}");
     plugins[1].params_schema = parsed(
         "{\"type\":\"object\",\"properties\":{\"type\":{\"const\":\"regex_parser\"},"
         "\"parsing_regexes\":{\"type\":\"array\",\"default\":[]}}}");
@@ -396,6 +437,7 @@ main(void)
         "{\"type\":\"object\",\"properties\":{\"type\":{\"const\":\"llm_as_judge\"},"
         "\"judge_model\":{\"type\":\"string\",\"evald:model\":true}}}");
     test_params();
+    test_aggregations();
     test_functions();
     test_named_models();
     test_check();

@@ -1,0 +1,22 @@
+/* kwargs.h - what a row gives an instruction, read and checked. */
+#ifndef EVALD_IFEVAL_KWARGS_H
+#define EVALD_IFEVAL_KWARGS_H
+
+#include "ifeval.h"
+
+/* Fills ret, one for each kwarg of a's instruction, from an object; null is as if it were
+ * not there, and what the instruction does not know is passed over.  false: evald_fail()
+ * was called. Everything lives as long as the row. */
+bool kwargs_read(const struct answer *a, struct evald_str object,
+                 struct given ret[KWARGS_MAX]);
+
+/* What Python walks as a list: the elements of an array, the characters of a string, the
+ * keys of an object.  The kind of value must be one of the three.  false: element *ret_n is
+ * no string, *ret_odd is it. */
+bool kwargs_walk(struct evald_call *c, const struct evald_value *value,
+                 const struct evald_str **ret, size_t *ret_n, struct evald_value *ret_odd);
+
+/* A text as messages show it: in quotes, and no more than its first characters. */
+const char *kwargs_shown(struct evald_call *c, struct evald_str s);
+
+#endif
