@@ -305,7 +305,6 @@ is_seen_first(const struct evaluation *e, struct jval function, bool *may)
 {
     static const char *const aggregations[] = { "accuracy", "average", "weighted_average",
                                                 "median", "categorical_count" };
-    CLEANUP_TEXT struct text name = TEXT_INIT;
     struct jval one;
     size_t i = 0;
     while (i < ARRAY_LEN(functions) && !spells(function, functions[i]))
