@@ -6,22 +6,17 @@
  * See evald-basic(7). */
 #define _GNU_SOURCE /* memmem */
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "basic.h"
 #include "kind.h"
+#include "pylist.h"
+#include "pytext.h"
 
 /* Deeper values than the host lets through; the guard is for the stack's sake. */
 #define DEPTH_MAX 1000
 
 static bool same(struct evald_call *c, const struct evald_value *a,
                  const struct evald_value *b, int depth);
-
-static bool
-same_text(struct evald_str a, struct evald_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
 
 static bool
 is_integer(const struct evald_value *v)
@@ -33,7 +28,7 @@ is_integer(const struct evald_value *v)
 static struct evald_str
 digits(struct evald_str s)
 {
-    return same_text(s, evald_s("-0")) ? evald_s("0") : s;
+    return pytext_is(s, "-0") ? evald_s("0") : s;
 }
 
 /* The integer i, any number of digits, against a double: printf writes out every digit of
@@ -48,14 +43,14 @@ same_integer_double(const struct evald_value *i, double d)
     char all[400]; /* DBL_MAX has 309 digits */
     int n = snprintf(all, sizeof all, "%.0f", d);
     return n > 0 && (size_t)n < sizeof all
-           && same_text(i->str, (struct evald_str){ all, (size_t)n });
+           && pytext_same(i->str, (struct evald_str){ all, (size_t)n });
 }
 
 static bool
 same_number(const struct evald_value *a, const struct evald_value *b)
 {
     if (is_integer(a) && is_integer(b))
-        return same_text(digits(a->str), digits(b->str));
+        return pytext_same(digits(a->str), digits(b->str));
     if (is_integer(a))
         return same_integer_double(a, b->num);
     if (is_integer(b))
@@ -63,76 +58,33 @@ same_number(const struct evald_value *a, const struct evald_value *b)
     return a->num == b->num;
 }
 
-struct member {
-    struct evald_str key; /* empty in an array */
-    size_t place;
-    struct evald_value value;
-};
-
-/* All members of an object, or elements of an array, in their order.  A walk is finished
- * before anything inside is looked at, so the host keeps its parse of one text at a time. */
-static size_t
-members(struct evald_call *c, struct evald_str container, struct member **ret)
+static bool
+same_array(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
+           int depth)
 {
-    struct evald_str key;
-    struct evald_value value;
-    struct member *all = NULL;
-    size_t n = 0, room = 0;
-    for (size_t at = 0; evald_each(c, container, &at, &key, &value) > 0; n++) {
-        if (n == room) {
-            room = 2 * room + 8;
-            struct member *more = evald_alloc(c, room * sizeof *more);
-            if (n > 0)
-                memcpy(more, all, n * sizeof *more);
-            all = more;
-        }
-        all[n] = (struct member){ key, n, value };
-    }
-    *ret = all;
-    return n;
-}
-
-static int
-by_key_and_place(const void *pa, const void *pb)
-{
-    const struct member *a = pa, *b = pb;
-    size_t n = a->key.len < b->key.len ? a->key.len : b->key.len;
-    int order = n > 0 ? memcmp(a->key.ptr, b->key.ptr, n) : 0;
-    if (order == 0)
-        order = (a->key.len > b->key.len) - (a->key.len < b->key.len);
-    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
-}
-
-/* Sorts members by key and keeps the last of duplicates. */
-static size_t
-as_object(struct member *all, size_t n)
-{
-    size_t kept = 0;
-    if (n > 1)
-        qsort(all, n, sizeof *all, by_key_and_place);
+    struct pylist_member *all, *others;
+    size_t n = pylist_members(c, a, &all);
+    if (pylist_members(c, b, &others) != n)
+        return false;
     for (size_t i = 0; i < n; i++)
-        if (i + 1 == n || !same_text(all[i].key, all[i + 1].key))
-            all[kept++] = all[i];
-    return kept;
+        if (!same(c, &all[i].value, &others[i].value, depth))
+            return false;
+    return true;
 }
 
 static bool
-same_container(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
-               int depth)
+same_object(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
+            int depth)
 {
-    struct member *ma, *mb;
-    size_t na = members(c, a->str, &ma), nb = members(c, b->str, &mb);
-    if (a->kind == EVALD_OBJECT) {
-        na = as_object(ma, na);
-        nb = as_object(mb, nb);
-    }
-    if (na != nb)
+    struct pylist_member **all, **others;
+    size_t n = pylist_sorted(c, a, &all);
+    if (pylist_sorted(c, b, &others) != n)
         return false;
-    for (size_t i = 0; i < na; i++)
-        if (!same_text(ma[i].key, mb[i].key))
+    for (size_t i = 0; i < n; i++)
+        if (!pytext_same(all[i]->key, others[i]->key))
             return false;
-    for (size_t i = 0; i < na; i++)
-        if (!same(c, &ma[i].value, &mb[i].value, depth))
+    for (size_t i = 0; i < n; i++)
+        if (!same(c, &all[i]->value, &others[i]->value, depth))
             return false;
     return true;
 }
@@ -149,13 +101,14 @@ same(struct evald_call *c, const struct evald_value *a, const struct evald_value
         return false;
     switch (a->kind) {
     case EVALD_STRING:
-        return same_text(a->str, b->str);
+        return pytext_same(a->str, b->str);
     case EVALD_ARRAY:
     case EVALD_OBJECT:
         /* The same bytes are the same value, unless there is a NaN among them. */
-        if (same_text(a->str, b->str) && memmem(a->str.ptr, a->str.len, "NaN", 3) == NULL)
+        if (pytext_same(a->str, b->str) && memmem(a->str.ptr, a->str.len, "NaN", 3) == NULL)
             return true;
-        return same_container(c, a, b, depth + 1);
+        return a->kind == EVALD_ARRAY ? same_array(c, a, b, depth + 1)
+                                      : same_object(c, a, b, depth + 1);
     default:
         return a->kind == EVALD_NULL;
     }
@@ -176,7 +129,7 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     (void)self;
     const struct evald_value *x = &row->cols[EXPECTED], *y = &row->cols[GENERATED];
-    struct member *all;
+    struct pylist_member *all;
     size_t n;
 
     switch (y->kind) {
@@ -188,7 +141,7 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
         return evald_score(c, x->str.len == 0 || memmem(y->str.ptr, y->str.len, x->str.ptr,
                                                         x->str.len) != NULL);
     case EVALD_ARRAY:
-        n = members(c, y->str, &all);
+        n = pylist_members(c, y, &all);
         for (size_t i = 0; i < n; i++)
             if (same(c, x, &all[i].value, 1))
                 return evald_score(c, 1);
@@ -198,9 +151,9 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
             return evald_fail(c, EVALD_E_ROW,
                               "column 'expected_answer' is %s, which cannot be a key of the"
                               " object in 'generated_answer'", kind_name(x));
-        n = members(c, y->str, &all);
+        n = pylist_members(c, y, &all);
         for (size_t i = 0; i < n; i++)
-            if (x->kind == EVALD_STRING && same_text(x->str, all[i].key))
+            if (x->kind == EVALD_STRING && pytext_same(x->str, all[i].key))
                 return evald_score(c, 1);
         return evald_score(c, 0);
     default:

@@ -9,6 +9,7 @@
 #include "kind.h"
 #include "kwargs.h"
 #include "language.h"
+#include "pylist.h"
 #include "pytext.h"
 
 enum { IDS, KWARGS, ANSWER };
@@ -24,17 +25,19 @@ answer_language(struct answer *a)
 }
 
 static int32_t
-read_ids(struct evald_call *c, const struct evald_value *v, const struct evald_str **ret,
+read_ids(struct evald_call *c, const struct evald_value *v, struct evald_str **ret,
          size_t *ret_n)
 {
-    struct evald_value odd;
-    if (v->kind != EVALD_ARRAY && v->kind != EVALD_STRING && v->kind != EVALD_OBJECT)
+    struct evald_value *all;
+    size_t n;
+    if (!pylist_read(c, v, &all, &n))
         return evald_fail(c, EVALD_E_ROW,
                           "column 'instruction_id_list' is %s, not a list of instructions",
                           kind_name(v));
-    if (!kwargs_walk(c, v, ret, ret_n, &odd))
+    *ret_n = kwargs_texts(c, all, n, ret);
+    if (*ret_n < n)
         return evald_fail(c, EVALD_E_ROW, "instruction_id_list[%zu] is %s, not a string",
-                          *ret_n, kind_name(&odd));
+                          *ret_n, kind_name(&all[*ret_n]));
     return EVALD_OK;
 }
 
@@ -65,8 +68,8 @@ score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     (void)self;
     const struct evald_value *kwargs = &row->cols[KWARGS], *text = &row->cols[ANSWER];
-    const struct evald_str *ids;
-    size_t n, followed = 0, at = 0;
+    struct evald_str *ids;
+    size_t n = 0, followed = 0, at = 0;
     int32_t rc = read_ids(c, &row->cols[IDS], &ids, &n);
     if (rc < 0)
         return rc;

@@ -20,6 +20,14 @@ pytext_is(struct evald_str a, const char *z)
 {
     return pytext_same(a, evald_s(z));
 }
+/* Below, at or above 0: by code point, which the bytes of UTF-8 are in the order of. */
+static inline int
+pytext_order(struct evald_str a, struct evald_str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
 
 /* The character at *at, which is before end; *at moves behind it. */
 uint32_t pytext_next(const char **at, const char *end);
