@@ -85,17 +85,16 @@ static int32_t
 math_score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     const struct evald_value *said = &row->cols[GENERATED], *expected = &row->cols[EXPECTED];
-    if (said->kind != EVALD_STRING)
-        return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
-                          kind_name(said));
-    if (expected->kind != EVALD_STRING)
-        return evald_fail(c, EVALD_E_ROW, "column 'expected_answer' is %s, not a string",
-                          kind_name(expected));
+    int32_t rc = kind_need_string(c, "generated_answer", said);
+    if (rc == EVALD_OK)
+        rc = kind_need_string(c, "expected_answer", expected);
+    if (rc < 0)
+        return rc;
     const struct pyre *re = regexes_get(c, self, 0);
     if (re == NULL)
         return EVALD_E_CONFIG;
     struct evald_str answer = first_answer(said->str), marked, got, wanted;
-    int32_t rc = find_marked(c, re, answer, &marked);
+    rc = find_marked(c, re, answer, &marked);
     if (rc < 0)
         return rc;
     if (!final_form(c, answer, marked, &got))

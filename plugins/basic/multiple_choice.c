@@ -48,13 +48,13 @@ multiple_choice_score(struct evald_call *c, void *self, const struct evald_row *
     struct pyre_span spans[2];
     uint64_t kinds = UINT64_MAX;
     char why[PYRE_WHY];
+    int32_t rc;
     for (size_t i = 0; i < r->n; i++) {
         const struct pyre *re = regexes_get(c, r, i);
         if (re == NULL)
             return EVALD_E_CONFIG;
-        if (said->kind != EVALD_STRING)
-            return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
-                              kind_name(said));
+        if ((rc = kind_need_string(c, "generated_answer", said)) < 0)
+            return rc;
         if (i == TRIES)
             kinds = pyre_kinds(said->str);
         if (!pyre_may_match(re, kinds))

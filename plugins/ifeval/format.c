@@ -1,7 +1,7 @@
 /* format.c - instructions about the form of the answer: lists, sections, marks, JSON. */
 #include "ifeval.h"
+#include "loads.h"
 #include "pattern.h"
-#include "pyjson.h"
 #include "pyre.h"
 #include "pytext.h"
 
@@ -138,7 +138,7 @@ check_json(struct answer *a, const struct given *given)
     s = without_prefix(s, "```");
     if (pytext_ends(s, evald_s("```")))
         s.len -= 3;
-    return pyjson_is_value(a->c, pytext_strip(s));
+    return loads_takes(a->c, pytext_strip(s));
 }
 
 /* A match of <<[^\n]+>> reaches from the first << of a line to its last >>. */

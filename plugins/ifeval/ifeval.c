@@ -20,7 +20,7 @@ const char *
 answer_language(struct answer *a)
 {
     if (a->language == NULL)
-        a->language = language_of_lines(a->c, a->text);
+        a->language = language_of_lines(a->text);
     return a->language;
 }
 
@@ -50,7 +50,7 @@ follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
     if (a->instruction == NULL)
         return evald_fail(a->c, EVALD_E_ROW,
                           "instruction_id_list[%zu] is %s, which is no instruction",
-                          a->place, kwargs_shown(a->c, id));
+                          a->place, pytext_shown(a->c, id));
     if (kwargs->kind == EVALD_ABSENT)
         return evald_fail(a->c, EVALD_E_ROW,
                           "column 'kwargs' has no element %zu, for instruction '%s'",
@@ -71,11 +71,10 @@ score(struct evald_call *c, void *self, const struct evald_row *row)
     struct evald_str *ids;
     size_t n = 0, followed = 0, at = 0;
     int32_t rc = read_ids(c, &row->cols[IDS], &ids, &n);
+    if (rc == EVALD_OK)
+        rc = kind_need_string(c, "generated_answer", text);
     if (rc < 0)
         return rc;
-    if (text->kind != EVALD_STRING)
-        return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
-                          kind_name(text));
     if (n > 0 && kwargs->kind == EVALD_ABSENT)
         return evald_fail(c, EVALD_E_ROW, "missing column 'kwargs'");
     if (n > 0 && kwargs->kind != EVALD_ARRAY)

@@ -29,22 +29,11 @@ is_no(const struct answer *a, const char *name, const struct evald_value *v,
     return false;
 }
 
-const char *
-kwargs_shown(struct evald_call *c, struct evald_str s)
-{
-    const char *p = s.ptr, *end = p + s.len;
-    for (int i = 0; i < 60 && p < end; i++)
-        pytext_next(&p, end);
-    bool cut = p < end;
-    const char *quoted = evald_quote(c, (struct evald_str){ s.ptr, (size_t)(p - s.ptr) });
-    return cut ? evald_fmt(c, "%s...", quoted).ptr : quoted;
-}
-
 static bool
 is_other(const struct answer *a, const char *name, struct evald_str text, const char *what)
 {
     evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not %s", a->place, name,
-               kwargs_shown(a->c, text), what);
+               pytext_shown(a->c, text), what);
     return false;
 }
 

@@ -14,7 +14,4 @@ bool kwargs_read(const struct answer *a, struct evald_str object,
 size_t kwargs_texts(struct evald_call *c, const struct evald_value *all, size_t n,
                     struct evald_str **ret);
 
-/* A text as messages show it: in quotes, and no more than its first characters. */
-const char *kwargs_shown(struct evald_call *c, struct evald_str s);
-
 #endif

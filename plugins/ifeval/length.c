@@ -22,13 +22,13 @@ check_sentences(struct answer *a, const struct given *given)
     static const char *const by_marks[] = { "zh-cn", "zh-tw", "ja", "hi", NULL };
     size_t n;
     if (!count_needs_language(a->text))
-        n = sentences_english(a->c, a->text);
+        n = sentences_english(a->text);
     else if (is_language(a, thai))
-        n = sentences_thai(a->c, a->text);
+        n = sentences_thai(a->text);
     else if (is_language(a, by_marks))
         n = count_sentences_by_marks(a->text);
     else
-        n = sentences_english(a->c, a->text);
+        n = sentences_english(a->text);
     return given_compares(n, &given[0], &given[1]);
 }
 

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE /* mempcpy */
 #include "pattern.h"
 
-#include "kwargs.h"
 #include "pyre.h"
+#include "pytext.h"
 
 static struct pyre *
 compile(const struct answer *a, const char *kwarg, struct evald_str pattern, unsigned flags)
@@ -11,7 +11,7 @@ compile(const struct answer *a, const char *kwarg, struct evald_str pattern, uns
     struct pyre *re = pyre_compile_with(pattern, flags, why);
     if (re == NULL)
         evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: invalid regex %s: %s", a->place,
-                   kwarg, kwargs_shown(a->c, pattern), why);
+                   kwarg, pytext_shown(a->c, pattern), why);
     return re;
 }
 
@@ -20,7 +20,7 @@ given_up(const struct answer *a, const char *kwarg, struct evald_str pattern,
          const char *why)
 {
     return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: regex %s: %s", a->place, kwarg,
-                      kwargs_shown(a->c, pattern), why);
+                      pytext_shown(a->c, pattern), why);
 }
 
 int

@@ -67,6 +67,8 @@ struct evald_str pytext_lower(struct evald_call *c, struct evald_str s); /* s.lo
 /* s.replace(what, by); what not empty.  s itself when it is not there. */
 struct evald_str pytext_replace(struct evald_call *c, struct evald_str s, struct evald_str what,
                                 struct evald_str by);
+/* As messages show it: in quotes, and no more than its first 60 characters. */
+const char *pytext_shown(struct evald_call *c, struct evald_str s);
 
 /* ---- numbers ---- */
 
