@@ -2,7 +2,8 @@
  *
  *     evald-runner --replay FILE.so TAPE.jsonl...
  *
- * FILE.so is - where no line of the tapes needs a plugin.  A tape is a JSONL file; each line is a case, or the defaults of the lines below it:
+ * FILE.so is - where no line of the tapes needs a plugin.  A tape is a JSONL file; each line is
+ * a case, or the defaults of the lines below it:
  *
  *     {"plugin":"acme::judge"}
  *     {"name":"a grade is read","row":{"generated_answer":"4"},"params":{"scale":10},
@@ -10,9 +11,8 @@
  *               "reply":{"body":{"message":{"role":"assistant","content":"Grade: 7"}}}}],
  *      "expect":{"score":0.7}}
  *
- * A line without "expect", "expect_json" and "like" sets defaults: "plugin" (needed
- * where the file has several), "params", "row" and "request" hold until the next such line.  A
- * case has
+ * A line without "expect", "expect_json" and "like" sets defaults: "plugin" (needed where the
+ * file has several), "params", "row" and "request" hold until the next such line.  A case has
  *
  *   name      of the test; else "line N"
  *   plugin    id of the plugin
