@@ -73,6 +73,16 @@ conformance_differ(struct conformance_case *c, const char *fmt, ...);
  * written with fraction or exponent, else exact; a boolean is no number. */
 bool conformance_same(struct jval want, struct jval got);
 
+/* Begins a member of the object that t ends in: a comma where one is due, the name as a literal,
+ * the colon. */
+static inline void
+conformance_put_name(struct text *t, struct str name)
+{
+    text_puts(t, t->ptr[t->len - 1] == '{' ? "" : ",");
+    text_put_str(t, name);
+    text_putc(t, ':');
+}
+
 /* Keeps text that want points into, and leaves t empty: it must be checked JSON. */
 struct jval conformance_keep(struct conformance_case *c, struct text *t);
 

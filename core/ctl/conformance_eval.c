@@ -11,7 +11,7 @@
 #include "ctl/conformance_server.h"
 #include "ctl/ctl.h"
 
-/* Evaluations name a benchmark, but nothing of it is read (api.md 8.3). */
+/* Evaluations name a benchmark, but nothing of it is read. */
 #define BENCHMARK    "conformance"
 #define BENCHMARKS   "/v1alpha/eval/benchmarks"
 #define REGISTRATION "{\"benchmark_id\":\"" BENCHMARK "\",\"dataset_id\":\"none\"," \
@@ -280,9 +280,7 @@ is_wanted(const struct wanted *w, const struct conformance_request *came)
     for (struct jiter it = jtext_iter(came->body); jtext_next(&it, &key, &v);) {
         if (jtext_spells(key, STR("messages")))
             continue;
-        text_puts(&rest, rest.len > 1 ? "," : "");
-        text_put_str(&rest, key);
-        text_putc(&rest, ':');
+        conformance_put_name(&rest, key);
         text_put_str(&rest, v.raw);
     }
     text_putc(&rest, '}');

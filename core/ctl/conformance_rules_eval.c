@@ -63,9 +63,7 @@ put_message(struct text *t, struct jval message)
         bool context = user && v.kind != J_NULL && jtext_spells(key, STR("context"));
         if (!context && !jtext_spells(key, STR("role")) && !jtext_spells(key, STR("content")))
             continue;
-        text_puts(t, t->ptr[t->len - 1] == '{' ? "" : ",");
-        text_put_str(t, key);
-        text_putc(t, ':');
+        conformance_put_name(t, key);
         text_put_str(t, v.raw);
     }
     text_putc(t, '}');
@@ -387,9 +385,7 @@ send_as_given(struct conformance_case *c, struct evaluation *e)
         }
         text_putc(&t, '{');
         for (struct jiter m = jtext_iter(request); jtext_next(&m, &key, &v);) {
-            text_puts(&t, t.ptr[t.len - 1] == '{' ? "" : ",");
-            text_put_str(&t, key);
-            text_putc(&t, ':');
+            conformance_put_name(&t, key);
             if (jtext_spells(key, STR("messages")))
                 put_messages(e, &t, chat);
             else
@@ -434,9 +430,7 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
                 changed = true;
                 continue;
             }
-            text_puts(&t, t.ptr[t.len - 1] == '{' ? "" : ",");
-            text_put_str(&t, key);
-            text_putc(&t, ':');
+            conformance_put_name(&t, key);
             text_put_str(&t, v.raw);
         }
         text_putc(&t, '}');

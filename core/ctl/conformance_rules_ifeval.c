@@ -267,9 +267,7 @@ leave_extra(struct conformance_case *c)
     struct jval column, kwargs, v, id;
     text_putc(&t, '{');
     for (struct jiter it = jtext_iter(c->row); jtext_next(&it, &name, &column);) {
-        text_puts(&t, t.len > 1 ? "," : "");
-        text_put_str(&t, name);
-        text_putc(&t, ':');
+        conformance_put_name(&t, name);
         if (!jtext_spells(name, STR("kwargs"))) {
             text_put_str(&t, column.raw);
             continue;
@@ -283,9 +281,7 @@ leave_extra(struct conformance_case *c)
             for (struct jiter m = jtext_iter(kwargs); jtext_next(&m, &key, &v);) {
                 if (!in->takes_any && !knows(in, key))
                     continue;
-                text_puts(&t, t.ptr[t.len - 1] == '{' ? "" : ",");
-                text_put_str(&t, key);
-                text_putc(&t, ':');
+                conformance_put_name(&t, key);
                 text_put_str(&t, v.raw);
             }
             text_putc(&t, '}');
