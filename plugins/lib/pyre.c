@@ -85,7 +85,6 @@ pyre_dense(struct pyre *re)
         return re->sparse;
     p = program_new(&t, why);
     free(t.text);
-    free(t.groups);
     if (p == NULL)
         p = re->sparse;
     if (atomic_compare_exchange_strong(&re->dense, &none, p))
@@ -105,7 +104,6 @@ pattern_free(struct pyre *re)
         program_free(dense);
     program_free(re->sparse);
     free((char *)re->pattern.ptr);
-    free(re->groups);
     free(re);
 }
 
@@ -131,7 +129,6 @@ pattern_new(struct evald_str pattern, unsigned flags, char why[PYRE_WHY])
         pattern_free(re);
         return NULL;
     }
-    re->groups = t.groups;
     re->n_groups = t.n_groups;
     re->need = t.need;
     re->work = t.work;
@@ -147,7 +144,7 @@ static size_t
 pattern_bytes(const struct pyre *re)
 {
     const struct program *dense = atomic_load(&re->dense);
-    return sizeof *re + re->pattern.len + re->n_groups * sizeof *re->groups + re->sparse->size
+    return sizeof *re + re->pattern.len + re->sparse->size
            + (dense != NULL && dense != re->sparse ? dense->size : 0);
 }
 

@@ -12,7 +12,7 @@
 /* One translation of a pattern. */
 struct program {
     pcre2_code *code;
-    bool jit;   /* as machine code too */
+    bool jit;    /* as machine code too */
     size_t size; /* in bytes, of both */
 };
 
@@ -22,7 +22,6 @@ struct pyre {
     uint32_t refs, hash;
     struct evald_str pattern; /* a copy */
     unsigned flags;
-    struct group *groups; /* from 1 on; NULL: none */
     uint32_t n_groups;
     uint64_t need;                   /* as in the translation */
     uint32_t work;                   /* of the sparse one */

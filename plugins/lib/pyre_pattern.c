@@ -764,12 +764,12 @@ pyre_translate(struct evald_str pattern, unsigned flags, bool dense, struct tran
         good = reader_fail(&r, "unbalanced parenthesis");
     if (good && r.last_asked > r.n_groups)
         good = reader_fail(&r, "invalid group reference");
+    free(r.groups);
     if (!good) {
-        free(r.groups);
         free(r.out);
         return false;
     }
-    *ret = (struct translation){ r.out, r.len, r.groups, r.n_groups, times(w.ways, w.len),
-                                 w.need, r.atomic };
+    *ret = (struct translation){ r.out, r.len, r.n_groups, times(w.ways, w.len), w.need,
+                                 r.atomic };
     return true;
 }
