@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "ctl/conformance_rules.h"
+#include "ctl/conformance_server.h"
 
 static const char *const functions[] = {
     "basic::equality", "basic::subset_of", "basic::regex_parser_multiple_choice_answer",
@@ -83,27 +84,6 @@ put_messages(struct evaluation *e, struct text *t, struct jval chat)
     text_putc(t, ']');
 }
 
-/* The words by which the stub looks up its reply. */
-static void
-put_words(struct text *t, struct jval content)
-{
-    struct jval item, text;
-    bool first = true;
-    if (content.kind == J_STRING)
-        jtext_decode(t, content.raw);
-    else if (content.kind == J_OBJECT && jtext_member(content, STR("text")).kind == J_STRING)
-        jtext_decode(t, jtext_member(content, STR("text")).raw);
-    for (struct jiter it = jtext_iter(content);
-         content.kind == J_ARRAY && jtext_next(&it, NULL, &item);) {
-        text = jtext_member(item, STR("text"));
-        if (text.kind != J_STRING)
-            continue;
-        text_puts(t, first ? "" : " ");
-        jtext_decode(t, text.raw);
-        first = false;
-    }
-}
-
 /* The reply to a row's candidate request as a JSON string; false: it makes none. */
 static bool
 put_reply(struct evaluation *e, struct text *t, struct jval row)
@@ -115,7 +95,7 @@ put_reply(struct evaluation *e, struct text *t, struct jval row)
     for (struct jiter it = jtext_iter(chat); jtext_next(&it, NULL, &message);)
         if (spells(jtext_member(message, STR("role")), "user"))
             last = jtext_member(message, STR("content"));
-    put_words(&words, last);
+    conformance_put_words(&words, last);
     struct jval reply = jtext_member(e->replies, text_str(&words));
     if (reply.kind == J_ABSENT)
         text_puts(t, "\"no reply is set for this message\"");
