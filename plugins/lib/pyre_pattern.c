@@ -331,7 +331,7 @@ read_look(struct reader *r, const char *open, bool is_behind, struct width *ret)
 static bool
 read_conditional(struct reader *r, struct width *ret)
 {
-    struct evald_str name;
+    struct evald_str name = { "", 0 };
     struct width yes, no = nothing_wide;
     uint32_t group = 0;
     char text[24];
