@@ -15,19 +15,12 @@ static const char *const columns[] = { "generated_answer", "expected_answer", NU
 static int32_t
 math_open(struct evald_call *c, struct evald_str params, void **self)
 {
-    struct regexes *r = evald_alloc(c, sizeof *r);
-    regexes_read(c, r, params);
-    if (r->n != 1)
-        return evald_fail(c, EVALD_E_CONFIG,
-                          "parsing_regexes: exactly one is needed, %zu are given", r->n);
-    *self = r;
-    return EVALD_OK;
-}
-
-static void
-math_close(void *self)
-{
-    regexes_fini(self);
+    int32_t rc = regexes_open(c, params, self);
+    const struct regexes *r = *self;
+    if (rc < 0 || r->n == 1)
+        return rc;
+    return evald_fail(c, EVALD_E_CONFIG,
+                      "parsing_regexes: exactly one is needed, %zu are given", r->n);
 }
 
 /* Up to where another question or answer begins. */
@@ -120,6 +113,6 @@ const struct evald_plugin basic_math = {
     .metrics = BASIC_METRICS,
     .columns = columns,
     .open = math_open,
-    .close = math_close,
+    .close = regexes_close,
     .score = math_score,
 };

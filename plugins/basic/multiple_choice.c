@@ -13,21 +13,6 @@
 enum { GENERATED, EXPECTED };
 static const char *const columns[] = { "generated_answer", "expected_answer", NULL };
 
-static int32_t
-multiple_choice_open(struct evald_call *c, struct evald_str params, void **self)
-{
-    struct regexes *r = evald_alloc(c, sizeof *r);
-    regexes_read(c, r, params);
-    *self = r;
-    return EVALD_OK;
-}
-
-static void
-multiple_choice_close(void *self)
-{
-    regexes_fini(self);
-}
-
 /* What was not found, and what is empty, is no answer. */
 static bool
 is_expected(struct evald_str text, struct pyre_span span, const struct evald_value *expected)
@@ -84,7 +69,7 @@ const struct evald_plugin basic_multiple_choice = {
     .return_type = "{\"type\":\"number\"}",
     .metrics = BASIC_METRICS,
     .columns = columns,
-    .open = multiple_choice_open,
-    .close = multiple_choice_close,
+    .open = regexes_open,
+    .close = regexes_close,
     .score = multiple_choice_score,
 };
