@@ -148,9 +148,18 @@ reader_take_octal(struct reader *r, int most)
 /* ---- groups ---- */
 
 static uint32_t
+sum_of(struct evald_str name)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < name.len; i++)
+        sum = sum * 31 + (unsigned char)name.ptr[i];
+    return sum % NAMED;
+}
+
+static uint32_t
 group_named(const struct reader *r, struct evald_str name)
 {
-    for (uint32_t i = 1; i <= r->n_groups; i++)
+    for (uint32_t i = r->named[sum_of(name)]; i != 0; i = r->groups[i].next_named)
         if (r->groups[i].name.len == name.len
             && memcmp(r->groups[i].name.ptr, name.ptr, name.len) == 0)
             return i;
@@ -215,6 +224,11 @@ new_group(struct reader *r, struct evald_str name)
         r->groups = more;
     }
     r->groups[++r->n_groups] = (struct group){ .name = name };
+    if (name.len > 0) {
+        uint32_t *first = &r->named[sum_of(name)];
+        r->groups[r->n_groups].next_named = *first;
+        *first = r->n_groups;
+    }
     return r->n_groups;
 }
 

@@ -51,8 +51,11 @@ struct width {
 struct group {
     struct evald_str name; /* empty: it has none */
     struct width width;
+    uint32_t next_named; /* of those whose names' bytes sum up alike; 0: none */
     bool closed;
 };
+
+#define NAMED 256
 
 struct reader {
     const char *at, *end, *begin;
@@ -60,6 +63,7 @@ struct reader {
     size_t len, room;
     struct group *groups; /* groups[0] is not used */
     uint32_t n_groups, groups_room;
+    uint32_t named[NAMED]; /* the first group for each sum of a name */
     uint32_t last_asked;    /* the largest number of a (?(N)...) */
     uint32_t behind_groups; /* in a look-behind: groups before it, plus 1; else 0 */
     size_t inner;           /* of the last item, a group: where it begins inside; else 0 */
