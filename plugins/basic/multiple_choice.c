@@ -45,6 +45,7 @@ multiple_choice_score(struct evald_call *c, void *self, const struct evald_row *
 {
     struct regexes *r = self;
     const struct evald_value *said = &row->cols[GENERATED];
+    struct pyre_budget budget = { 0 };
     struct pyre_span spans[2];
     uint64_t kinds = UINT64_MAX;
     char why[PYRE_WHY];
@@ -59,7 +60,8 @@ multiple_choice_score(struct evald_call *c, void *self, const struct evald_row *
             kinds = pyre_kinds(said->str);
         if (!pyre_may_match(re, kinds))
             continue;
-        int found = pyre_search(re, said->str, 0, spans, 2, why);
+        int found = pyre_has_time(&budget, why)
+                        ? pyre_search(re, said->str, 0, spans, 2, why) : -1;
         if (found < 0)
             return evald_fail(c, EVALD_E_ROW, "parsing_regexes[%zu]: %s", i, why);
         if (found == 0)

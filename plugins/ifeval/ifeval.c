@@ -38,6 +38,14 @@ read_ids(struct evald_call *c, const struct evald_value *v, const struct evald_s
     return EVALD_OK;
 }
 
+struct evald_str
+answer_lower(struct answer *a)
+{
+    if (a->lower.ptr == NULL)
+        a->lower = pytext_lower(a->c, a->text);
+    return a->lower;
+}
+
 /* 1 or 0; below 0 it has failed. */
 static int
 follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
@@ -57,6 +65,9 @@ follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
                           kind_name(kwargs));
     if (!kwargs_read(a, kwargs->str, given))
         return EVALD_E_ROW;
+    char why[PYRE_WHY];
+    if (!pyre_has_time(&a->budget, why))
+        return evald_fail(a->c, EVALD_E_ROW, "instruction_id_list[%zu]: %s", a->place, why);
     return a->text.len > 0 ? a->instruction->check(a, given) : 0;
 }
 

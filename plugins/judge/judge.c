@@ -203,6 +203,7 @@ rate(struct evald_call *c, const struct judge *j, const struct evald_value *said
      struct evald_value *ret)
 {
     char why[PYRE_WHY];
+    struct pyre_budget budget = { 0 };
     struct pyre_span span[2];
     ret->kind = EVALD_NULL;
     for (size_t i = 0; i < j->n_regexes; i++) {
@@ -211,7 +212,8 @@ rate(struct evald_call *c, const struct judge *j, const struct evald_value *said
             return evald_fail(c, EVALD_E_CONFIG, "invalid regex %zu: %s", i, r->why);
         if (said->kind != EVALD_STRING)
             return evald_fail(c, EVALD_E_REMOTE, "the judge's reply is no text");
-        int found = pyre_search(r->re, said->str, 0, span, 2, why);
+        int found = pyre_has_time(&budget, why)
+                        ? pyre_search(r->re, said->str, 0, span, 2, why) : -1;
         if (found < 0)
             return evald_fail(c, EVALD_E_ROW, "judge_score_regexes[%zu]: %s", i, why);
         if (found == 0)

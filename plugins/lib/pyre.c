@@ -17,6 +17,8 @@ static struct pyre *buckets[BUCKETS];
 static struct pyre *oldest, *newest; /* of those with refs 0 */
 static size_t n_idle, idle_bytes;
 
+_Thread_local int64_t pyre_compiled_ns;
+
 void
 pyre_set_reason(char why[PYRE_WHY], int number)
 {
@@ -221,7 +223,9 @@ pyre_compile_with(struct evald_str pattern, unsigned flags, char why[PYRE_WHY])
     if (re != NULL)
         return re;
 
+    int64_t begin = pyre_cpu_ns();
     struct pyre *mine = pattern_new(pattern, flags, why);
+    pyre_compiled_ns += pyre_cpu_ns() - begin;
     if (mine == NULL)
         return NULL;
     mine->hash = hash;

@@ -54,6 +54,14 @@ uint32_t pyre_groups(const struct pyre *re); /* without group 0 */
 int pyre_search(const struct pyre *re, struct evald_str text, size_t from,
                 struct pyre_span *spans, uint32_t n_spans, char why[PYRE_WHY]);
 
+/* The processor's time that the searches of one row may take together, two seconds, beside
+ * what each of them may; what it takes to compile patterns does not count.  Begins zeroed; of
+ * one thread.  To be asked before each search: false with a reason when it is spent. */
+struct pyre_budget {
+    int64_t look_ns, end_ns;
+};
+bool pyre_has_time(struct pyre_budget *budget, char why[PYRE_WHY]);
+
 /* Where many patterns are tried on one text: which kinds of bytes it has, once, and whether
  * the pattern may match then.  false: it does not, as pyre_search() would find for more. */
 uint64_t pyre_kinds(struct evald_str text);

@@ -34,6 +34,10 @@ struct pyre {
  * be had.  Any thread. */
 const struct program *pyre_dense(struct pyre *re);
 
+/* The processor's time that this thread has taken, and what of it compiled patterns. */
+int64_t pyre_cpu_ns(void);
+extern _Thread_local int64_t pyre_compiled_ns;
+
 /* pyre_search() with options of PCRE2 and a clock that goes on: zeroed at the beginning. */
 int pyre_run(const struct pyre *re, struct evald_str text, size_t from, uint32_t options,
              struct pyre_clock *clock, struct pyre_span *spans, uint32_t n_spans,
