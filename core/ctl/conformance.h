@@ -41,7 +41,8 @@ struct conformance_want {
     bool requests_open;   /* the requests may end earlier than listed, also before the first */
     struct jval prompt;   /* of a judge: what it is asked; null: it is not asked */
     bool prompt_open;     /* its words are free */
-    struct jval like;     /* a row that must give the same, in place of result; or absent */
+    struct jval like;     /* a row that must give the same, in place of result, or fail as this
+                             one does where error is set; or absent */
 };
 
 struct conformance_case {

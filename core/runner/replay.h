@@ -42,7 +42,8 @@
  *   scored    score rows: aggregate() is called on them in place of the row.  An element with
  *             "score_row" is the whole line that the plugin reads, another is a score row
  *   aggregations   names: these aggregations of evald over "scored", without a plugin
- *   like      a row: both rows give the same, and neither fails; in place of "expect"
+ *   like      a row: both rows give the same, and neither fails; in place of "expect".  With
+ *             "expect":{"error":CODE} both may also fail, with that code
  *   expect    the fields emitted, compared as jsame.h says (of aggregations what they give); or
  *             {"error":CODE,"message_has":TEXT,"fields":{...}} where CODE is bad_row, remote,
  *             timeout, plugin, config, or caller for bad_row or config, and both others are

@@ -244,8 +244,8 @@ replay() {
 @test "every rule is held to by evald, also beyond what was recorded" {
     run "$EVALCTL" --json conformance "$EVALD_SRCDIR/tests/cli/decided.jsonl"
     [ "$(jq -c '[.rules[] | select(.cases + .differing > 0) | [.rule, .cases + .differing]]' <<<"$output")" = \
-        '[["messages-as-given",1],["null-aggregate",2],["random-kwargs",3],["extra-kwargs",1],["checked-first",1],["max-tokens-null",1],["chat-input-array",1],["config-range",5],["own-prompts",2]]' ]
-    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[1,17,0]' ]
+        '[["messages-as-given",1],["null-aggregate",3],["random-kwargs",3],["extra-kwargs",3],["checked-first",1],["max-tokens-null",1],["chat-input-array",1],["config-range",5],["own-prompts",2]]' ]
+    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[1,20,0]' ]
     [ "$status" -eq 0 ]
 }
 
@@ -304,6 +304,21 @@ row='"row":{"generated_answer":"twice","input_query":"Q"}'
     replay '{"plugin":"basic::equality","row":{"expected_answer":1,"generated_answer":1},"like":{"expected_answer":1}}'
     [ "$status" -eq 1 ]
     [[ "$output" == *"the row that it is like failed with bad_row"* ]]
+}
+
+@test "like with an error expected lets both rows fail, and not one of them" {
+    REPLAY_FILE=$EVALD_BUILDDIR/plugins/.libs/basic.so
+    local whole='{"expected_answer":1,"generated_answer":1}' part='{"expected_answer":1}'
+    local begin='{"plugin":"basic::equality","row"' end='"expect":{"error":"caller"}}'
+    replay "$begin:$part,\"like\":$part,$end"
+    [ "$status" -eq 0 ]
+    replay "$begin:$whole,\"like\":$whole,$end"
+    [ "$status" -eq 0 ]
+    replay "$begin:$whole,\"like\":$part,$end"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"did not fail, and the row that it is like failed with bad_row"* ]] || false
+    replay "$begin:$part,\"like\":$whole,$end"
+    [ "$status" -eq 1 ]
 }
 
 @test "caller is an error of the row or of the params, and not the judge's" {
