@@ -613,6 +613,10 @@ read_quantifier(struct reader *r, size_t at, size_t inner, bool captures, struct
         put_callout_at(r, inner);
     if (punctuated)
         put_callout_at(r, at);
+    if (max == 0 && inner > 0) { /* else PCRE2 10.42 takes a \A in it for that of all */
+        put_at(r, at, "(?:");
+        reader_put(r, ")");
+    }
     if (max == WIDTH_MAX)
         snprintf(text, sizeof text, "{%u,}", min);
     else

@@ -50,6 +50,8 @@ static const struct {
     { "count from 0", L("^a{,2}$"), L("aa"), "0,2" },
     { "any count", L("^a{,}$"), L("aaa"), "0,3" },
     { "a comma", L("a{2,1}"), L("a"), "error" },
+    { "a place in what comes no times", L("(?:a|\\Ab){0}B"), L("xB"), "1,2" },
+    { "in a group", L("((a|(?=\\Ab)){0}+B)"), L("xB"), "1,2 1,2 -" },
     { "possessive", L("a++a"), L("aaa"), "none" },
     { "possessive count", L("a{1,2}+a"), L("aaa"), "0,3" },
     { "atomic", L("(?>a|ab)c"), L("abc"), "none" },
