@@ -77,6 +77,8 @@ static void
 on_keep(void *arg, struct task *root, uint32_t n, const struct task_ask *ask)
 {
     struct row *r = arg;
+    if (r->job->call)
+        return; /* nobody could take it up */
     struct text *t = records_part(&r->hands->records);
     r->hands->paid |= r->paid;
     text_putf(t, "{\"status\":%d,\"http_status\":%u,\"attempts\":%u,\"headers\":", ask->status,

@@ -218,6 +218,7 @@ start_server() {
     shift
     SERVER_DIR=${SERVER_DIR:-$(evald_dir)}
     dir=$SERVER_DIR
+    rm -f "$dir/server.$name" # of an earlier one, whose address it has
     "$EVALD_BUILDDIR/tests/model-server" "$@" </dev/null >"$dir/server.$name" 2>&1 3>&- &
     SERVER_PIDS="${SERVER_PIDS:-} $!"
     wait_for grep -q '^listening on ' "$dir/server.$name" || return

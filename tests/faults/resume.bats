@@ -62,6 +62,10 @@ asked() {
     server models /stats/prompts | tr -d '{}"' | tr ',:' '\n ' | sort
 }
 
+embeddings_at_least() {
+    [ "$(count_of vectors embeddings)" -ge "$1" ]
+}
+
 # nothing_bought_again: all rows were asked for, those of the journal once, no other more
 # than twice.
 nothing_bought_again() {
@@ -229,4 +233,29 @@ result_is_undisturbed() {
     contains "$(job_result b 0)" '"scores":{"braintrust::answer-correctness":{"score_rows":[{"score":0.75,'
     count_is judge chat 1
     count_is vectors embeddings 1
+}
+
+@test "of several asks of one step, those that were answered are not made again" {
+    local i entities=""
+    for i in 1 2 3 4 5 6 7 8 9; do
+        entities+=",\"$i\""
+    done
+    printf '{"match":"","call":"extract_entities","arguments":{"entities":["%s"%s]}}\n' \
+        E "$entities" >"$BATS_TEST_TMPDIR/replies"
+    start_server judge --reply-map "$BATS_TEST_TMPDIR/replies"
+    local judge=$SERVER_URL
+    start_server vectors --latency-ms 60
+    start_evald "$(models "$(model judge "$judge")" "$(model vectors "$SERVER_URL" 'max_in_flight = 1;')")
+        roles = { gpt-4o-mini = \"judge\"; text-embedding-ada-002 = \"vectors\"; };"
+    printf '{"input_query":"q","expected_answer":"e","generated_answer":"g","context":"c"}\n' | put_rows d
+    put_benchmark b d braintrust::context-entity-recall
+    submit b baseline::recorded
+    wait_for embeddings_at_least 6
+    kill -s KILL "$(child_of "$EVALD_PID" evald-runner)"
+    job_ends b 0 completed
+    contains "$(job_result b 0)" '"score_rows":[{"score":1.0,'
+    count_is judge chat 2
+    # ten, and the one or two that were on their way
+    embeddings_at_least 10
+    [ "$(count_of vectors embeddings)" -le 12 ] || { server vectors /stats >&2; false; }
 }
