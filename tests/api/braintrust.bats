@@ -176,8 +176,8 @@ NEAR='{"name":"EmbeddingSimilarity","score":0.5,"metadata":{},"error":null}'
         "$(score context-recall null '{"input_query":"q","expected_answer":"e","context":"c"}')"
     post_says 400 "row 0: column 'generated_answer' is null" /v1/scoring/score "$(score faithfulness null "$(row '"generated_answer":null')")"
     post_says 400 "row 0: column 'context' is empty" /v1/scoring/score "$(score context-relevancy null "$(row '"context":[]')")"
-    post_says 400 "Model 'nope' not found" /v1/scoring/score "$(score factuality '{"type":"basic","judge_model":"nope"}')"
-    post_says 400 "Model 'nope' not found" /v1/scoring/score "$(score answer-similarity '{"type":"basic","embedding_model":"nope"}')"
+    post_says 400 "scoring function 'braintrust::factuality': judge_model: Model 'nope' not found" /v1/scoring/score "$(score factuality '{"type":"basic","judge_model":"nope"}')"
+    post_says 400 "scoring function 'braintrust::answer-similarity': embedding_model: Model 'nope' not found" /v1/scoring/score "$(score answer-similarity '{"type":"basic","embedding_model":"nope"}')"
     post_says 400 'embedding_model: ' /v1/scoring/score "$(score answer-similarity '{"type":"basic","embedding_model":7}')"
     count_is judge chat 0
     count_is judge embeddings 0

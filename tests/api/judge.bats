@@ -107,7 +107,7 @@ asked() {
 }
 
 @test "D31: a judge that nobody knows is a 400 before anything is asked" {
-    post_says 400 "Invalid value: scoring function 'llm-as-judge::base': Model 'nope' not found. Use 'client.models.list()' to list available Models." \
+    post_says 400 "Invalid value: scoring function 'llm-as-judge::base': judge_model: Model 'nope' not found. Use 'client.models.list()' to list available Models." \
         /v1/scoring/score "$(score "$(rows good)" "$(judge nope)")"
     post_says 400 "Model 'meta-llama/Llama-3.1-405B-Instruct' not found" /v1/scoring/score "$(score "$(rows good)" null)"
     rows good | put_rows unknown
