@@ -240,22 +240,21 @@ result_is_undisturbed() {
     for i in 1 2 3 4 5 6 7 8 9; do
         entities+=",\"$i\""
     done
-    printf '{"match":"","call":"extract_entities","arguments":{"entities":["%s"%s]}}\n' \
-        E "$entities" >"$BATS_TEST_TMPDIR/replies"
+    printf '{"match":"","call":"extract_entities","arguments":{"entities":["0"%s]}}\n' \
+        "$entities" >"$BATS_TEST_TMPDIR/replies"
     start_server judge --reply-map "$BATS_TEST_TMPDIR/replies"
     local judge=$SERVER_URL
-    start_server vectors --latency-ms 60
+    start_server vectors --latency-ms 100
     start_evald "$(models "$(model judge "$judge")" "$(model vectors "$SERVER_URL" 'max_in_flight = 1;')")
         roles = { gpt-4o-mini = \"judge\"; text-embedding-ada-002 = \"vectors\"; };"
     printf '{"input_query":"q","expected_answer":"e","generated_answer":"g","context":"c"}\n' | put_rows d
     put_benchmark b d braintrust::context-entity-recall
     submit b baseline::recorded
-    wait_for embeddings_at_least 6
-    kill -s KILL "$(child_of "$EVALD_PID" evald-runner)"
+    wait_for embeddings_at_least 3
+    stop_evald # what is at the server is answered, what waits is not asked
+    start_evald
     job_ends b 0 completed
     contains "$(job_result b 0)" '"score_rows":[{"score":1.0,'
     count_is judge chat 2
-    # ten, and the one or two that were on their way
-    embeddings_at_least 10
-    [ "$(count_of vectors embeddings)" -le 12 ] || { server vectors /stats >&2; false; }
+    count_is vectors embeddings 10
 }
