@@ -63,6 +63,9 @@ struct conformance_case {
     unsigned n_kept;
 };
 
+/* Whom a judge asks when its params name no other model. */
+#define CONFORMANCE_JUDGE "meta-llama/Llama-3.1-405B-Instruct"
+
 /* The verdict of a case that was played.  The first one stays. */
 void conformance_agree(struct conformance_case *c);
 __attribute__((format(printf, 2, 3))) void

@@ -86,8 +86,10 @@ look(struct conformance *f, struct err *err)
 const char *
 conformance_find_plugin(struct conformance *f, const char *scorer, struct err *err)
 {
-    if (!f->looked && look(f, err) < 0)
+    if (!f->looked && look(f, err) < 0) {
+        err->code = ERR_INTERNAL; /* also when it is the runner that is not found */
         return NULL;
+    }
     for (size_t i = 0; i < f->n_plugins; i++)
         if (strcmp(f->plugins[i].id, scorer) == 0)
             return f->plugins[i].file;

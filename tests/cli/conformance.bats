@@ -146,6 +146,34 @@ replay() {
     [ "$output" = 'evalctl: c.jsonl:3: unknown kind of case: scorer "nonsense"' ]
 }
 
+@test "params that are no object are named by file and line" {
+    equality a x | jq -c '.params = []' >c.jsonl
+    conformance c.jsonl
+    [ "$status" -eq 2 ]
+    [ "$output" = 'evalctl: c.jsonl:1: the "params" of a case are an object or null' ]
+}
+
+@test "a line that is too long is named once" {
+    { equality a x; printf '{"id":"%*s"}\n' 17000000 x; } >c.jsonl
+    conformance c.jsonl
+    [ "$status" -eq 2 ]
+    [ "$output" = 'evalctl: c.jsonl:2: the row is longer than 16 MiB' ]
+}
+
+@test "lines may end with CRLF, be empty, and begin with a byte order mark" {
+    printf '\xef\xbb\xbf\n%s\r\n\r\n%s' "$(equality a x)" "$(equality b x)" >c.jsonl
+    conformance c.jsonl
+    [ "$status" -eq 0 ]
+    [[ "${lines[1]}" =~ ^basic::equality\ +2\ +2\  ]]
+}
+
+@test "a runner that is not there is an error, and no plugin's fault" {
+    equality a x >c.jsonl
+    EVALD_LIBEXECDIR=/nowhere run "$EVALCTL" conformance c.jsonl
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: /nowhere/evald-runner: No such file or directory" ]
+}
+
 @test "a file that is not there ends with 2" {
     conformance nowhere.jsonl
     [ "$status" -eq 2 ]
@@ -244,8 +272,8 @@ replay() {
 @test "every rule is held to by evald, also beyond what was recorded" {
     run "$EVALCTL" --json conformance "$EVALD_SRCDIR/tests/cli/decided.jsonl"
     [ "$(jq -c '[.rules[] | select(.cases + .differing > 0) | [.rule, .cases + .differing]]' <<<"$output")" = \
-        '[["messages-as-given",1],["null-aggregate",2],["random-kwargs",3],["extra-kwargs",1],["checked-first",1],["max-tokens-null",1],["chat-input-array",1],["config-range",5],["own-prompts",2]]' ]
-    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[1,17,0]' ]
+        '[["messages-as-given",1],["template-names",1],["null-aggregate",2],["random-kwargs",3],["extra-kwargs",1],["checked-first",1],["max-tokens-null",1],["chat-input-array",1],["config-range",8],["own-prompts",2]]' ]
+    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[3,21,0]' ]
     [ "$status" -eq 0 ]
 }
 
