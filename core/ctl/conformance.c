@@ -431,6 +431,7 @@ conformance_command(const struct ctl *c, char **args)
     for (size_t i = 0; i < f.n_plugins; i++) {
         free(f.plugins[i].id);
         free(f.plugins[i].file);
+        free(f.plugins[i].other);
     }
     free(f.plugins);
     free(f.scratch);

@@ -84,14 +84,15 @@ struct conformance {
     const char *only;     /* --scorer, or NULL */
     struct conformance_plugin {
         char *id, *file;
+        char *other; /* NULL, or a file that declares it too */
     } *plugins;           /* the scorers of all plugin files, once one is looked for */
     size_t n_plugins;
     bool looked;
 };
 
-/* The file of a scorer: the first that declares it, of the directories of EVALD_PLUGIN_PATH and
- * the one of the installation, in evald's order.  NULL: ERR_NOT_FOUND, or nothing can be
- * probed. */
+/* The file of a scorer: the one that declares it, of the directories of EVALD_PLUGIN_PATH and
+ * the one of the installation; the first of copies.  NULL: ERR_NOT_FOUND, ERR_CONFLICT when two
+ * files declare it, or nothing can be probed. */
 const char *conformance_find_plugin(struct conformance *f, const char *scorer,
                                     struct err *err);
 

@@ -328,6 +328,11 @@ asks() {
     [ "$(sent '.messages[0].content[1].type')" = '"image_url"' ]
 }
 
+@test "evaluate_rows: a user's context goes along, the system's and what is unknown does not" {
+    asks '[{"expected_answer":"x","chat_completion_input":[{"role":"system","content":"s","context":"c","name":"n"},{"role":"user","content":"p","context":"c","name":"n"},{"role":"user","content":"p","context":null}]}]'
+    [ "$(sent .messages)" = '[{"role":"system","content":"s"},{"role":"user","content":"p","context":"c"},{"role":"user","content":"p"}]' ]
+}
+
 @test "evaluate_rows: what a user or the system says is a string, an item, or items" {
     local message why='message 0: content is neither a string nor content items'
     for message in '"user","content":null' '"user","content":1' '"system","content":null' '"user","content":["p"]' '"user","content":[null]' \

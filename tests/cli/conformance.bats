@@ -93,6 +93,18 @@ replay() {
     [[ "$output" == *"came      no plugin has no::such"* ]]
 }
 
+@test "a scorer that two different files declare is an error that names both, one that is copied none" {
+    mkdir more
+    cp "$EVALD_BUILDDIR/plugins/.libs/basic.so" more
+    equality a x >c.jsonl
+    EVALD_PLUGIN_PATH=$PWD/more:$EVALD_PLUGIN_PATH conformance c.jsonl
+    [ "$status" -eq 0 ]
+    echo >>more/basic.so
+    EVALD_PLUGIN_PATH=$PWD/more:$EVALD_PLUGIN_PATH conformance c.jsonl
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: basic::equality is declared by $PWD/more/basic.so and $EVALD_BUILDDIR/plugins/.libs/basic.so: evald would take neither" ]
+}
+
 @test "a runner that dies costs its case, and the others are played" {
     { crash a fine; crash b crash; crash c fine; crash d exit; crash e fine; } >c.jsonl
     conformance c.jsonl
