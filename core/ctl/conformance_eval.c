@@ -354,7 +354,7 @@ compare_requests(struct conformance_case *c, struct wanted *list, size_t n,
         if (list[k].came == NONE)
             conformance_differ(c, "did not ask: %.*s", (int)list[k].text.len, list[k].text.ptr);
     if (!c->want.error && !in_order(list, n, n_rows))
-        conformance_differ(c, "asked a judge before the candidate of its row");
+        conformance_differ(c, "asked for a row in another order than is listed");
 }
 
 static void

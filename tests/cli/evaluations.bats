@@ -69,6 +69,18 @@ differs() {
     evaluation '.expect.statistics = {}' | differs '  came      {"generations":'
 }
 
+@test "of a long answer the part that differs is shown" {
+    local many='.row.input_rows |= [range(100) as $i | .[0]] | .expect_requests |= [range(100) as $i | .[0]]
+        | .expect.generations |= [range(100) as $i | .[0]]
+        | .expect.scores["basic::equality"] = {score_rows: [range(100) | {score: 1.0}], aggregated_results: {accuracy: {accuracy: 0.25, num_correct: 100.0, num_total: 100}}}'
+    evaluation "$many" >c.jsonl
+    run "$EVALCTL" conformance c.jsonl
+    contains "$output" '"accuracy":0.25,'
+    contains "$output" '"accuracy":1.0,"num_correct":100.0,'
+    [ "$(wc -L <<<"$output")" -lt 700 ]
+    evaluation "$many"' | .expect.generations[0].generated_answer = "é"' | differs '  came      {"generations":[{"generated_answer":"x"},'
+}
+
 @test "requests may come in any order of rows" {
     evaluation '.expect_requests |= reverse' | agrees
 }
@@ -107,7 +119,7 @@ differs() {
 
 @test "a judge is asked behind the candidate of its row, at the same server" {
     judged | agrees
-    judged '.expect_requests |= [.[2, 3, 0, 1]]' | differs 'asked a judge before the candidate of its row'
+    judged '.expect_requests |= [.[2, 3, 0, 1]]' | differs 'asked for a row in another order than is listed'
 }
 
 @test "where an error is expected an answer differs, and the other way round" {
