@@ -336,6 +336,9 @@ is_seen_first(const struct evaluation *e, struct jval function, bool *may)
     bool judge = strncmp(functions[i], "llm-as-judge::", 14) == 0;
     if (strncmp(functions[i], "basic::regex_parser", 19) == 0 && !spells(type, "regex_parser"))
         return true;
+    if (spells(function, "basic::regex_parser_math_response")
+        && jtext_count(jtext_member(params, STR("parsing_regexes"))) != 1)
+        return true;
     if (judge && !spells(type, "llm_as_judge"))
         return true;
     for (struct jiter it = jtext_iter(list); jtext_next(&it, NULL, &one);) {
