@@ -4,8 +4,7 @@ load lib
 rows=400
 
 setup_file() {
-    start_server models --latency-ms 40
-    # 8 in flight: the job takes two seconds, long enough to be hit in the middle
+    start_server models --latency-ms 5
     export MODELS="$(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')")"
     chat_rows $rows >"$BATS_FILE_TMPDIR/rows"
     start_evald "$MODELS"
@@ -21,6 +20,7 @@ teardown_file() {
 
 setup() {
     SERVER_PIDS= # of the test
+    release models
 }
 
 teardown() {
@@ -36,12 +36,23 @@ begin() {
     [ "$JOB" = 0 ]
 }
 
-# begin_to_middle [CONFIG]: an evald of the test's own, with its job partly done.
+# begin_to_middle [CONFIG]: an evald of the test's own, with its job partly done, and no more of
+# it until the models are released.
 begin_to_middle() {
     server models /stats/reset -X POST >/dev/null
+    hold_after models 60
     start_evald "${1:-$MODELS}"
     begin
     wait_for rows_done_at_least b 0 60
+}
+
+# park: ends evald, and the models answer when it has heard of it.
+park() {
+    local stopping='stopping: jobs are parked' before
+    before=$(grep -c "$stopping" "$EVALD_LOG" || :)
+    heard() { [ "$(grep -c "$stopping" "$EVALD_LOG")" -gt "$before" ]; }
+    { wait_for heard && release models; } 3>&- &
+    stop_evald && wait "$!"
 }
 
 # take_journal: the rows that the journal of job 0 has, into the file journaled; fails when
@@ -97,6 +108,7 @@ result_is_undisturbed() {
     wait_for ended "$runner"
     wait_for ended "$gateway"
     take_journal
+    release models
     start_evald
     job_ends b 0 completed
     nothing_bought_again
@@ -110,6 +122,7 @@ result_is_undisturbed() {
     kill -s KILL "$runner"
     take_journal || { kill -s CONT "$EVALD_PID"; return 1; }
     kill -s CONT "$EVALD_PID"
+    release models
     job_ends b 0 completed
     nothing_bought_again
     result_is_undisturbed
@@ -123,6 +136,7 @@ result_is_undisturbed() {
     kill -s KILL "$gateway"
     take_journal || { kill -s CONT "$EVALD_PID"; return 1; }
     kill -s CONT "$EVALD_PID"
+    release models
     job_ends b 0 completed
     nothing_bought_again
     result_is_undisturbed
@@ -144,7 +158,7 @@ result_is_undisturbed() {
 
 @test "evald ended by SIGTERM parks the job: no answer is lost, and none asked for twice" {
     begin_to_middle
-    stop_evald
+    park
     take_journal
     start_evald
     job_ends b 0 completed
@@ -155,10 +169,11 @@ result_is_undisturbed() {
 
 @test "a job parked twice completes" {
     begin_to_middle
-    stop_evald
+    park
+    hold_after models 140
     start_evald
     wait_for rows_done_at_least b 0 200
-    stop_evald
+    park
     take_journal
     start_evald
     job_ends b 0 completed
