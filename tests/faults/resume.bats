@@ -245,3 +245,36 @@ result_is_undisturbed() {
     count_is judge chat 1
     count_is vectors embeddings 1
 }
+
+@test "several scorers, epochs and rows in error: whatever is killed, the result is that of an undisturbed job" {
+    jq -c '. + {instruction_id_list:["punctuation:no_comma"],kwargs:[{}]}
+        | if .id | test("3$") then del(.expected_answer) else . end
+        | if .id | test("5$") then .instruction_id_list = ["no:such"] else . end
+        | if .id | test("77$") then .chat_completion_input = "no JSON" else . end' \
+        "$BATS_FILE_TMPDIR/rows" >"$BATS_TEST_TMPDIR/rows"
+    start_evald "$MODELS"
+    put_rows d <"$BATS_TEST_TMPDIR/rows"
+    put_benchmark b d basic::equality basic::ifeval basic::regex_parser_multiple_choice_answer
+    submit b m ',"epochs":2'
+    job_ends b 0 completed
+    hold_after models 100
+    submit b m ',"epochs":2'
+    wait_for rows_done_at_least b 1 20
+    stop_evald KILL
+    hold_after models 100
+    start_evald
+    wait_for rows_done_at_least b 1 40
+    kill -s KILL "$(child_of "$EVALD_PID" evald-runner)"
+    hold_after models 100
+    wait_for rows_done_at_least b 1 60
+    kill -s KILL "$(child_of "$EVALD_PID" evald-gateway)"
+    job_is b 1 in_progress
+    release models
+    job_ends b 1 completed
+    for job in 0 1; do
+        job_result b $job >"$BATS_TEST_TMPDIR/result.$job"
+        [ "$(number "$(job_detail b $job)" rows_failed)" = 168 ]
+    done
+    contains "$(cat "$BATS_TEST_TMPDIR/result.0")" "row 3: missing column 'expected_answer'"
+    cmp "$BATS_TEST_TMPDIR/result.0" "$BATS_TEST_TMPDIR/result.1"
+}
