@@ -6,7 +6,7 @@ systemdsystemunitdir = $(prefix)/lib/systemd/system
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 
-dist_doc_DATA = %D%/evald.conf
+dist_doc_DATA += %D%/evald.conf
 dist_systemdsystemunit_DATA = %D%/evald.socket
 nodist_systemdsystemunit_DATA = %D%/evald.service
 nodist_sysusers_DATA = %D%/sysusers.d/evald.conf

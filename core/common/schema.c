@@ -566,24 +566,48 @@ schema_check(struct str text, struct err *err)
 
 /* ------------------------------------------------------------------------------- models */
 
-int
-schema_each_model(json_object *schema, json_object *value, schema_model_fn *fn, void *arg)
+struct each {
+    schema_model_fn *fn;
+    void *arg;
+};
+
+static int
+say_model(const struct each *e, const struct place *at, json_object *value)
+{
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    put_place(&t, at);
+    struct str where = text_str(&t); /* the root has no name: "", ".judge" */
+    return e->fn(e->arg, where.ptr + (where.ptr[0] == '.'), json_object_get_string(value));
+}
+
+static int
+each_model(const struct each *e, json_object *schema, json_object *value, const struct place *at)
 {
     int rc = 0;
     if (json_object_is_type(value, json_type_string))
-        return json_get_bool(schema, "evald:model", false)
-                   ? fn(arg, json_object_get_string(value)) : 0;
+        return json_get_bool(schema, "evald:model", false) ? say_model(e, at, value) : 0;
     if (json_object_is_type(value, json_type_array)) {
         json_object *items = json_get(schema, "items");
         size_t n = items != NULL ? json_object_array_length(value) : 0;
-        for (size_t i = 0; rc == 0 && i < n; i++)
-            rc = schema_each_model(items, json_object_array_get_idx(value, i), fn, arg);
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            struct place here = { at, NULL, i };
+            rc = each_model(e, items, json_object_array_get_idx(value, i), &here);
+        }
     } else if (json_object_is_type(value, json_type_object)) {
         json_object *properties = json_get(schema, "properties");
         json_object_object_foreach(value, key, member) {
+            struct place here = { at, key, 0 };
             if (rc == 0 && json_has(properties, key))
-                rc = schema_each_model(json_get(properties, key), member, fn, arg);
+                rc = each_model(e, json_get(properties, key), member, &here);
         }
     }
     return rc;
+}
+
+int
+schema_each_model(json_object *schema, json_object *value, schema_model_fn *fn, void *arg)
+{
+    struct each e = { fn, arg };
+    struct place root = { NULL, "", 0 };
+    return each_model(&e, schema, value, &root);
 }

@@ -34,8 +34,9 @@ json_object *schema_apply(json_object *schema, json_object *value, enum schema_u
                           const char *where, struct err *err);
 
 /* Calls fn for each string in value that stands where a checked schema says evald:model, until
- * it returns something else than 0, which is returned. */
-typedef int schema_model_fn(void *arg, const char *name);
+ * it returns something else than 0, which is returned.  where: the path to it, as in errors:
+ * "judge", "judges[2].model". */
+typedef int schema_model_fn(void *arg, const char *where, const char *name);
 int schema_each_model(json_object *schema, json_object *value, schema_model_fn *fn, void *arg);
 
 #endif

@@ -18,6 +18,8 @@
 
 #define BATCH_BYTES (8u << 20) /* of lines that are in memory at once */
 #define BATCH_CASES 4096
+/* of a Unix socket's 107 bytes, without "/evalctl.XXXXXX/evald/models" */
+#define TMP_MAX_BYTES 79
 
 bool
 conformance_same(struct jval want, struct jval got)
@@ -147,6 +149,8 @@ read_kind(struct conformance_case *c, struct jval whole, struct err *err)
         return err_set(err, ERR_USAGE, "a case needs a \"scorer\"");
     if (c->row.kind != J_OBJECT || expect.kind != J_OBJECT)
         return err_set(err, ERR_USAGE, "a case needs \"row\" and \"expect\", both objects");
+    if (c->params.kind != J_OBJECT && c->params.kind != J_NULL && c->params.kind != J_ABSENT)
+        return err_set(err, ERR_USAGE, "the \"params\" of a case are an object or null");
     if (strcmp(c->scorer, "aggregation") == 0) {
         c->kind = CONFORMANCE_AGGREGATION;
         if (jtext_member(c->row, STR("score_rows")).kind != J_ARRAY
@@ -313,10 +317,8 @@ play_file(struct conformance *f, const char *file, struct conformance_report *re
         enum rows_result got = rows_next(rows, &text, &line, err);
         if (got == ROWS_END)
             break;
-        if (got == ROWS_BAD)
-            err_prefix(err, "%s:%lld", file, (long long)line);
         if (got != ROWS_ROW) {
-            err->code = got == ROWS_BAD ? ERR_USAGE : err->code;
+            err->code = got == ROWS_BAD ? ERR_USAGE : err->code; /* which names the line */
             rc = -1;
             break;
         }
@@ -385,19 +387,34 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
     return remove(path);
 }
 
+/* A private directory in TMPDIR; in /tmp when sockets below would have too long a path. */
+static char *
+scratch_new(struct err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (tmp == NULL || *tmp == '\0')
+        tmp = "/tmp";
+    CLEANUP_FREE char *base = realpath(tmp, NULL); /* evald wants absolute paths */
+    if (base == NULL)
+        return ERR_NULL(err, ERR_IO, "directory for temporary files %s: %s", tmp,
+                        strerror(errno));
+    CLEANUP_FREE char *path =
+        xasprintf("%s/evalctl.XXXXXX", strlen(base) <= TMP_MAX_BYTES ? base : "/tmp");
+    if (mkdtemp(path) == NULL)
+        return ERR_NULL(err, ERR_IO, "cannot make a directory in %s: %s",
+                        strlen(base) <= TMP_MAX_BYTES ? base : "/tmp", strerror(errno));
+    return TAKE(path);
+}
+
 int
 conformance_command(const struct ctl *c, char **args)
 {
-    const char *tmp = getenv("TMPDIR");
     struct conformance f = { .only = c->scorer };
     struct conformance_report report = { .most = (size_t)c->differences };
     struct err err;
-    f.scratch = xasprintf("%s/evalctl.XXXXXX", tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
-    if (mkdtemp(f.scratch) == NULL) {
-        err_set(&err, ERR_IO, "%s: %s", f.scratch, strerror(errno));
-        free(f.scratch);
+    f.scratch = scratch_new(&err);
+    if (f.scratch == NULL)
         return ctl_fail(c, &err);
-    }
     int rc = 0;
     for (; rc == 0 && *args != NULL; args++)
         rc = play_path(&f, *args, &report, &err);
@@ -414,6 +431,7 @@ conformance_command(const struct ctl *c, char **args)
     for (size_t i = 0; i < f.n_plugins; i++) {
         free(f.plugins[i].id);
         free(f.plugins[i].file);
+        free(f.plugins[i].other);
     }
     free(f.plugins);
     free(f.scratch);

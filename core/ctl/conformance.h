@@ -41,7 +41,8 @@ struct conformance_want {
     bool requests_open;   /* the requests may end earlier than listed, also before the first */
     struct jval prompt;   /* of a judge: what it is asked; null: it is not asked */
     bool prompt_open;     /* its words are free */
-    struct jval like;     /* a row that must give the same, in place of result; or absent */
+    struct jval like;     /* a row that must give the same, in place of result, or fail as this
+                             one does where error is set; or absent */
 };
 
 struct conformance_case {
@@ -63,6 +64,9 @@ struct conformance_case {
     unsigned n_kept;
 };
 
+/* Whom a judge asks when its params name no other model. */
+#define CONFORMANCE_JUDGE "meta-llama/Llama-3.1-405B-Instruct"
+
 /* The verdict of a case that was played.  The first one stays. */
 void conformance_agree(struct conformance_case *c);
 __attribute__((format(printf, 2, 3))) void
@@ -73,6 +77,16 @@ conformance_differ(struct conformance_case *c, const char *fmt, ...);
  * written with fraction or exponent, else exact; a boolean is no number. */
 bool conformance_same(struct jval want, struct jval got);
 
+/* Begins a member of the object that t ends in: a comma where one is due, the name as a literal,
+ * the colon. */
+static inline void
+conformance_put_name(struct text *t, struct str name)
+{
+    text_puts(t, t->ptr[t->len - 1] == '{' ? "" : ",");
+    text_put_str(t, name);
+    text_putc(t, ':');
+}
+
 /* Keeps text that want points into, and leaves t empty: it must be checked JSON. */
 struct jval conformance_keep(struct conformance_case *c, struct text *t);
 
@@ -81,14 +95,15 @@ struct conformance {
     const char *only;     /* --scorer, or NULL */
     struct conformance_plugin {
         char *id, *file;
+        char *other; /* NULL, or a file that declares it too */
     } *plugins;           /* the scorers of all plugin files, once one is looked for */
     size_t n_plugins;
     bool looked;
 };
 
-/* The file of a scorer: the first that declares it, of the directories of EVALD_PLUGIN_PATH and
- * the one of the installation, in evald's order.  NULL: ERR_NOT_FOUND, or nothing can be
- * probed. */
+/* The file of a scorer: the one that declares it, of the directories of EVALD_PLUGIN_PATH and
+ * the one of the installation; the first of copies.  NULL: ERR_NOT_FOUND, ERR_CONFLICT when two
+ * files declare it, or nothing can be probed. */
 const char *conformance_find_plugin(struct conformance *f, const char *scorer,
                                     struct err *err);
 

@@ -11,13 +11,11 @@
 #include "ctl/conformance_server.h"
 #include "ctl/ctl.h"
 
-/* Evaluations name a benchmark, but nothing of it is read (api.md 8.3). */
+/* Evaluations name a benchmark, but nothing of it is read. */
 #define BENCHMARK    "conformance"
 #define BENCHMARKS   "/v1alpha/eval/benchmarks"
 #define REGISTRATION "{\"benchmark_id\":\"" BENCHMARK "\",\"dataset_id\":\"none\"," \
                      "\"scoring_functions\":[]}"
-/* What a judge asks when its params name no other model. */
-#define DEFAULT_JUDGE "meta-llama/Llama-3.1-405B-Instruct"
 
 /* evald and the server of its models.  After a failed evaluation both start anew: what it still
  * had on its way must not be counted as the next one's. */
@@ -100,7 +98,7 @@ make_conf(const char *dir, struct conformance_case **cases, size_t n)
     CLEANUP_TEXT struct text conf = TEXT_INIT, url = TEXT_INIT;
     CLEANUP_FREE char *socket = xasprintf("%s/models", dir);
     struct names names = { 0 };
-    add_name(&names, (struct jval){ J_STRING, STR("\"" DEFAULT_JUDGE "\"") });
+    add_name(&names, (struct jval){ J_STRING, STR("\"" CONFORMANCE_JUDGE "\"") });
     for (size_t i = 0; i < n; i++)
         add_models(&names, jtext_member(cases[i]->row, STR("benchmark_config")));
     put_url_path(&url, socket);
@@ -213,6 +211,8 @@ put_prompt(struct text *t, struct jval content)
     CLEANUP_TEXT struct text all = TEXT_INIT;
     struct jval item;
     const char *blank = "";
+    if (content.kind == J_OBJECT)
+        content = jtext_member(content, STR("text"));
     if (content.kind == J_STRING)
         jtext_decode(&all, content.raw);
     for (struct jiter it = jtext_iter(content); jtext_next(&it, NULL, &item); blank = " ") {
@@ -280,9 +280,7 @@ is_wanted(const struct wanted *w, const struct conformance_request *came)
     for (struct jiter it = jtext_iter(came->body); jtext_next(&it, &key, &v);) {
         if (jtext_spells(key, STR("messages")))
             continue;
-        text_puts(&rest, rest.len > 1 ? "," : "");
-        text_put_str(&rest, key);
-        text_putc(&rest, ':');
+        conformance_put_name(&rest, key);
         text_put_str(&rest, v.raw);
     }
     text_putc(&rest, '}');
@@ -315,6 +313,27 @@ in_order(const struct wanted *list, size_t n, size_t n_rows)
     return true;
 }
 
+static bool
+is_name(struct jval name, struct jval model)
+{
+    return name.kind == J_STRING && conformance_same(name, model);
+}
+
+/* Is it to the candidate, or to a judge that the case names? */
+static bool
+asks_of_case(const struct conformance_case *c, const struct conformance_request *rq)
+{
+    struct jval config = jtext_member(c->row, STR("benchmark_config")), params;
+    struct jval model = jtext_member(rq->body, STR("model"));
+    struct jiter it = jtext_iter(jtext_member(config, STR("scoring_params")));
+    if (is_name(jtext_pointer(config, STR("/eval_candidate/model")), model))
+        return true;
+    while (jtext_next(&it, NULL, &params))
+        if (params.kind == J_OBJECT && is_name(jtext_member(params, STR("judge_model")), model))
+            return true;
+    return is_name((struct jval){ J_STRING, STR("\"" CONFORMANCE_JUDGE "\"") }, model);
+}
+
 /* Rows run side by side, so when one fails others may have asked, by their candidate and each of
  * their judges, or not: of what is listed all but the first request may be missing then. */
 static void
@@ -328,7 +347,7 @@ compare_requests(struct conformance_case *c, struct wanted *list, size_t n,
     for (size_t i = 0; i < n_came; i++) {
         if (listed[i])
             continue;
-        if (others == 0)
+        if (others == 0 || !asks_of_case(c, &came[i]))
             conformance_differ(c, "asked for what is not listed: %.*s",
                                (int)came[i].body.raw.len, came[i].body.raw.ptr);
         else
@@ -338,7 +357,7 @@ compare_requests(struct conformance_case *c, struct wanted *list, size_t n,
         if (list[k].came == NONE)
             conformance_differ(c, "did not ask: %.*s", (int)list[k].text.len, list[k].text.ptr);
     if (!c->want.error && !in_order(list, n, n_rows))
-        conformance_differ(c, "asked a judge before the candidate of its row");
+        conformance_differ(c, "asked for a row in another order than is listed");
 }
 
 static void

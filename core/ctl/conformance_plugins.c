@@ -2,13 +2,43 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/io.h"
 #include "common/mem.h"
 #include "ctl/conformance.h"
 #include "ctl/ctl.h"
+
+#define FILE_MAX (256u << 20)
+
+/* evald takes a copy for the same file, and disables what differs in both. */
+static bool
+is_copy(const char *a, const char *b)
+{
+    size_t n, m;
+    CLEANUP_FREE char *x = io_read_file(AT_FDCWD, a, FILE_MAX, &n, NULL);
+    CLEANUP_FREE char *y = io_read_file(AT_FDCWD, b, FILE_MAX, &m, NULL);
+    return x != NULL && y != NULL && n == m && memcmp(x, y, n) == 0;
+}
+
+static void
+add_scorer(struct conformance *f, const char *file, const char *id)
+{
+    for (size_t i = 0; i < f->n_plugins; i++) {
+        struct conformance_plugin *known = &f->plugins[i];
+        if (strcmp(known->id, id) != 0)
+            continue;
+        if (known->other == NULL && !is_copy(known->file, file))
+            known->other = xstrdup(file);
+        return;
+    }
+    f->plugins = xreallocarray(f->plugins, f->n_plugins + 1, sizeof *f->plugins);
+    f->plugins[f->n_plugins++] =
+        (struct conformance_plugin){ xstrdup(id), xstrdup(file), NULL };
+}
 
 static void
 add_scorers(struct conformance *f, const char *file, json_object *doc)
@@ -18,10 +48,8 @@ add_scorers(struct conformance *f, const char *file, json_object *doc)
     for (size_t i = 0; i < n; i++) {
         json_object *plugin = json_object_array_get_idx(list, i);
         const char *id = json_get_str(plugin, "id", NULL);
-        if (id == NULL || strcmp(json_get_str(plugin, "kind", ""), "scorer") != 0)
-            continue;
-        f->plugins = xreallocarray(f->plugins, f->n_plugins + 1, sizeof *f->plugins);
-        f->plugins[f->n_plugins++] = (struct conformance_plugin){ xstrdup(id), xstrdup(file) };
+        if (id != NULL && strcmp(json_get_str(plugin, "kind", ""), "scorer") == 0)
+            add_scorer(f, file, id);
     }
 }
 
@@ -86,10 +114,17 @@ look(struct conformance *f, struct err *err)
 const char *
 conformance_find_plugin(struct conformance *f, const char *scorer, struct err *err)
 {
-    if (!f->looked && look(f, err) < 0)
+    if (!f->looked && look(f, err) < 0) {
+        err->code = ERR_INTERNAL; /* also when it is the runner that is not found */
         return NULL;
-    for (size_t i = 0; i < f->n_plugins; i++)
-        if (strcmp(f->plugins[i].id, scorer) == 0)
-            return f->plugins[i].file;
+    }
+    for (size_t i = 0; i < f->n_plugins; i++) {
+        const struct conformance_plugin *p = &f->plugins[i];
+        if (strcmp(p->id, scorer) == 0 && p->other != NULL)
+            return ERR_NULL(err, ERR_CONFLICT, "%s is declared by %s and %s: evald would take"
+                                               " neither", scorer, p->file, p->other);
+        if (strcmp(p->id, scorer) == 0)
+            return p->file;
+    }
     return ERR_NULL(err, ERR_NOT_FOUND, "no plugin has %s", scorer);
 }

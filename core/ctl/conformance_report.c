@@ -7,7 +7,8 @@
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
-#define SHOWN 600 /* bytes of what was expected */
+#define SHOWN  600 /* bytes of what was expected, and of what came */
+#define BEFORE 120 /* of these before the first that differs */
 
 static void
 count(struct conformance_tally *t, const struct conformance_case *c)
@@ -48,11 +49,49 @@ expected_of(const struct conformance_case *c)
         return xasprintf("an error");
     CLEANUP_TEXT struct text t = TEXT_INIT;
     jtext_put_compact(&t, w->result);
-    if (t.len > SHOWN) {
-        t.len = utf8_valid_prefix(t.ptr, SHOWN);
-        text_puts(&t, "...");
-    }
     return text_take(&t);
+}
+
+/* What is shown of a text that differs from another behind its first so many bytes. */
+static char *
+shown(const char *text, size_t same)
+{
+    CLEANUP_TEXT struct text t = TEXT_INIT;
+    size_t n = strlen(text), from = 0;
+    if (n <= SHOWN)
+        return xstrdup(text);
+    if (same > BEFORE)
+        from = same - BEFORE;
+    while (from > 0 && ((unsigned char)text[from] & 0xc0) == 0x80)
+        from--;
+    text_puts(&t, from > 0 ? "..." : "");
+    size_t cut = n - from <= SHOWN ? n - from : utf8_valid_prefix(text + from, SHOWN);
+    text_put(&t, text + from, cut);
+    text_puts(&t, from + cut < n ? "..." : "");
+    return text_take(&t);
+}
+
+/* The .0 of a float, which an integer of the same value lacks. */
+static bool
+skip_point_zero(const char **p)
+{
+    if ((*p)[0] != '.' || (*p)[1] != '0' || ((*p)[2] >= '0' && (*p)[2] <= '9'))
+        return false;
+    *p += 2;
+    return true;
+}
+
+static void
+skip_same(const char **a, const char **b)
+{
+    for (;;) {
+        if (**a != '\0' && **a == **b) {
+            ++*a;
+            ++*b;
+        } else if (!skip_point_zero(a) && !skip_point_zero(b)) {
+            return;
+        }
+    }
 }
 
 static void
@@ -60,11 +99,15 @@ keep_difference(struct conformance_report *r, const struct conformance_case *c)
 {
     if (r->n_differences >= r->most)
         return;
+    CLEANUP_FREE char *expected = expected_of(c);
+    const char *came = c->came != NULL ? c->came : "it was not played";
+    const char *a = expected, *b = came;
+    skip_same(&a, &b);
     r->differences = xreallocarray(r->differences, r->n_differences + 1,
                                    sizeof *r->differences);
     r->differences[r->n_differences++] = (struct conformance_difference){
-        xstrdup(c->id), xasprintf("%s:%u", c->file, c->line), expected_of(c),
-        xstrdup(c->came != NULL ? c->came : "it was not played"),
+        xstrdup(c->id), xasprintf("%s:%u", c->file, c->line), shown(expected, (size_t)(a - expected)),
+        shown(came, (size_t)(b - came)),
     };
 }
 

@@ -222,9 +222,7 @@ source_is_generated(struct conformance_case *c)
         }
         text_putc(&t, '{');
         for (struct jiter m = jtext_iter(request); jtext_next(&m, &key, &v);) {
-            text_puts(&t, t.ptr[t.len - 1] == '{' ? "" : ",");
-            text_put_str(&t, key);
-            text_putc(&t, ':');
+            conformance_put_name(&t, key);
             if (!jtext_spells(key, STR("prompt_has"))) {
                 text_put_str(&t, v.raw);
                 continue;

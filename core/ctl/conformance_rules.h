@@ -1,7 +1,8 @@
 /* conformance_rules.h - the rules by kind of case, for conformance_rules.c alone.
  *
- * A predicate looks at a case's input only: row, params, and what models reply in it.  What is
- * then expected follows from the input too, never from what was recorded. */
+ * A predicate looks at a case's input only: row, params, and what models reply in it; and at
+ * nothing of what was recorded but whether the reference fails, where a rule is about such cases.
+ * What is then expected follows from the input too. */
 #ifndef EVALD_CONFORMANCE_RULES_H
 #define EVALD_CONFORMANCE_RULES_H
 

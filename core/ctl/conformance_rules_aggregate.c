@@ -15,7 +15,8 @@ struct value {
     double d; /* of an integer too */
 };
 
-/* Python's sum(): exact until the first float, compensated from there on. */
+/* Python's sum(): exact until the first float, which is added as any two numbers are, and
+ * compensated from there on. */
 struct sum {
     struct value total;
     double c;
@@ -47,14 +48,16 @@ sum_add(struct sum *s, struct value v)
         t->d = (double)t->i;
         return t->i < EXACT && t->i > -EXACT;
     }
-    if (v.is_float) {
+    if (v.is_float && !t->is_float) {
+        t->d += v.d;
+        t->is_float = true;
+    } else if (v.is_float) {
         double x = v.d, next = t->d + x;
         if (fabs(t->d) >= fabs(x))
             s->c += (t->d - next) + x;
         else
             s->c += (x - next) + t->d;
         t->d = next;
-        t->is_float = true;
     } else {
         t->d += v.d;
     }

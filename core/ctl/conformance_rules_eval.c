@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "ctl/conformance_rules.h"
+#include "ctl/conformance_server.h"
 
 static const char *const functions[] = {
     "basic::equality", "basic::subset_of", "basic::regex_parser_multiple_choice_answer",
@@ -63,9 +64,7 @@ put_message(struct text *t, struct jval message)
         bool context = user && v.kind != J_NULL && jtext_spells(key, STR("context"));
         if (!context && !jtext_spells(key, STR("role")) && !jtext_spells(key, STR("content")))
             continue;
-        text_puts(t, t->ptr[t->len - 1] == '{' ? "" : ",");
-        text_put_str(t, key);
-        text_putc(t, ':');
+        conformance_put_name(t, key);
         text_put_str(t, v.raw);
     }
     text_putc(t, '}');
@@ -85,27 +84,6 @@ put_messages(struct evaluation *e, struct text *t, struct jval chat)
     text_putc(t, ']');
 }
 
-/* The words by which the stub looks up its reply. */
-static void
-put_words(struct text *t, struct jval content)
-{
-    struct jval item, text;
-    bool first = true;
-    if (content.kind == J_STRING)
-        jtext_decode(t, content.raw);
-    else if (content.kind == J_OBJECT && jtext_member(content, STR("text")).kind == J_STRING)
-        jtext_decode(t, jtext_member(content, STR("text")).raw);
-    for (struct jiter it = jtext_iter(content);
-         content.kind == J_ARRAY && jtext_next(&it, NULL, &item);) {
-        text = jtext_member(item, STR("text"));
-        if (text.kind != J_STRING)
-            continue;
-        text_puts(t, first ? "" : " ");
-        jtext_decode(t, text.raw);
-        first = false;
-    }
-}
-
 /* The reply to a row's candidate request as a JSON string; false: it makes none. */
 static bool
 put_reply(struct evaluation *e, struct text *t, struct jval row)
@@ -117,7 +95,7 @@ put_reply(struct evaluation *e, struct text *t, struct jval row)
     for (struct jiter it = jtext_iter(chat); jtext_next(&it, NULL, &message);)
         if (spells(jtext_member(message, STR("role")), "user"))
             last = jtext_member(message, STR("content"));
-    put_words(&words, last);
+    conformance_put_words(&words, last);
     struct jval reply = jtext_member(e->replies, text_str(&words));
     if (reply.kind == J_ABSENT)
         text_puts(t, "\"no reply is set for this message\"");
@@ -280,21 +258,36 @@ refuse(struct conformance_case *c, int rule)
 
 /* ---- the rules ---- */
 
+/* A number; text that is one and a boolean are too. */
 static bool
 out_of_range(struct jval v, double least, double most)
 {
+    CLEANUP_TEXT struct text t = TEXT_INIT;
     double d = jtext_double(v);
-    return v.kind == J_NUMBER && !(d >= least && d <= most);
+    if (v.kind == J_STRING) {
+        char *end;
+        jtext_decode(&t, v.raw);
+        d = strtod(text_str(&t).ptr, &end);
+        if (t.len == 0 || *end != '\0')
+            return false;
+    } else if (v.kind == J_BOOL) {
+        d = v.raw.ptr[0] == 't';
+    } else if (v.kind != J_NUMBER) {
+        return false;
+    }
+    return !(d >= least && d <= most);
 }
 
 static bool
 has_no_meaning(const struct evaluation *e)
 {
     struct jval strategy = jtext_member(e->sampling, STR("strategy"));
+    bool nucleus = spells(jtext_member(strategy, STR("type")), "top_p");
     return out_of_range(jtext_member(e->config, STR("num_examples")), 1, 1e300)
+           || out_of_range(jtext_member(e->sampling, STR("max_tokens")), 0, 1e300)
            || out_of_range(jtext_member(e->sampling, STR("repetition_penalty")), -2, 2)
-           || out_of_range(jtext_member(strategy, STR("temperature")), -1e300, 2)
-           || out_of_range(jtext_member(strategy, STR("top_p")), 0, 1)
+           || (nucleus && out_of_range(jtext_member(strategy, STR("temperature")), -1e300, 2))
+           || (nucleus && out_of_range(jtext_member(strategy, STR("top_p")), 0, 1))
            || jtext_count(jtext_member(e->sampling, STR("stop"))) > 4
            || spells(jtext_member(e->candidate, STR("model")), "");
 }
@@ -305,7 +298,6 @@ is_seen_first(const struct evaluation *e, struct jval function, bool *may)
 {
     static const char *const aggregations[] = { "accuracy", "average", "weighted_average",
                                                 "median", "categorical_count" };
-    CLEANUP_TEXT struct text name = TEXT_INIT;
     struct jval one;
     size_t i = 0;
     while (i < ARRAY_LEN(functions) && !spells(function, functions[i]))
@@ -321,6 +313,9 @@ is_seen_first(const struct evaluation *e, struct jval function, bool *may)
     bool judge = strncmp(functions[i], "llm-as-judge::", 14) == 0;
     if (strncmp(functions[i], "basic::regex_parser", 19) == 0 && !spells(type, "regex_parser"))
         return true;
+    if (spells(function, "basic::regex_parser_math_response")
+        && jtext_count(jtext_member(params, STR("parsing_regexes"))) != 1)
+        return true;
     if (judge && !spells(type, "llm_as_judge"))
         return true;
     for (struct jiter it = jtext_iter(list); jtext_next(&it, NULL, &one);) {
@@ -334,6 +329,25 @@ is_seen_first(const struct evaluation *e, struct jval function, bool *may)
     return false;
 }
 
+/* Has a judge that is run a template that is no plain one? */
+static bool
+has_odd_template(const struct evaluation *e)
+{
+    struct jval function;
+    for (struct jiter it = jtext_iter(e->names); jtext_next(&it, NULL, &function);) {
+        CLEANUP_TEXT struct text name = TEXT_INIT;
+        if (!spells(function, "llm-as-judge::base")
+            && !spells(function, "llm-as-judge::405b-simpleqa"))
+            continue;
+        jtext_decode(&name, function.raw);
+        struct jval template = jtext_member(jtext_member(e->params, text_str(&name)),
+                                            STR("prompt_template"));
+        if (template.kind == J_STRING && !rule_is_plain_template(template))
+            return true;
+    }
+    return false;
+}
+
 static void
 check_first(struct conformance_case *c, const struct evaluation *e)
 {
@@ -341,6 +355,8 @@ check_first(struct conformance_case *c, const struct evaluation *e)
     bool seen = false, may = false;
     for (struct jiter it = jtext_iter(e->names); jtext_next(&it, NULL, &function);)
         seen = is_seen_first(e, function, &may) || seen;
+    if (has_odd_template(e))
+        rule_set_error(c, RULE_TEMPLATE_NAMES);
     if (seen) {
         if (!c->want.error || jtext_count(c->want.requests) > 0)
             rule_mark(c, RULE_CHECKED_FIRST);
@@ -388,9 +404,7 @@ send_as_given(struct conformance_case *c, struct evaluation *e)
         }
         text_putc(&t, '{');
         for (struct jiter m = jtext_iter(request); jtext_next(&m, &key, &v);) {
-            text_puts(&t, t.ptr[t.len - 1] == '{' ? "" : ",");
-            text_put_str(&t, key);
-            text_putc(&t, ':');
+            conformance_put_name(&t, key);
             if (jtext_spells(key, STR("messages")))
                 put_messages(e, &t, chat);
             else
@@ -423,7 +437,8 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
         return;
     text_putc(&t, '[');
     for (struct jiter it = jtext_iter(c->want.requests); jtext_next(&it, NULL, &request);) {
-        bool judge = jtext_member(request, STR("sampling_params")).kind != J_OBJECT;
+        bool judge = jtext_member(request, STR("sampling_params")).kind != J_OBJECT
+                     && spells(jtext_member(request, STR("model")), CONFORMANCE_JUDGE);
         text_puts(&t, t.len > 1 ? "," : "");
         if (request.kind != J_OBJECT) {
             text_put_str(&t, request.raw);
@@ -435,9 +450,7 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
                 changed = true;
                 continue;
             }
-            text_puts(&t, t.ptr[t.len - 1] == '{' ? "" : ",");
-            text_put_str(&t, key);
-            text_putc(&t, ':');
+            conformance_put_name(&t, key);
             text_put_str(&t, v.raw);
         }
         text_putc(&t, '}');
@@ -449,18 +462,34 @@ free_prompts(struct conformance_case *c, const struct evaluation *e)
     rule_mark(c, RULE_OWN_PROMPTS);
 }
 
+/* Are all of them messages, with what the API asks of one? */
+static bool
+are_messages(struct jval chat)
+{
+    struct jval message;
+    for (struct jiter it = jtext_iter(chat); jtext_next(&it, NULL, &message);) {
+        struct jval content = jtext_member(message, STR("content"));
+        if (jtext_member(message, STR("role")).kind != J_STRING
+            || (content.kind != J_STRING && content.kind != J_OBJECT
+                && content.kind != J_ARRAY))
+            return false;
+    }
+    return true;
+}
+
 /* chat_completion_input: one that is no array is refused, one that is not text is taken. */
 static void
 take_arrays(struct conformance_case *c, struct evaluation *e)
 {
     struct jval row, chat, given;
-    bool parsed = false;
+    bool parsed = false, fine = true;
     size_t at;
     for (struct jiter it = jtext_iter(e->rows); jtext_next(&it, NULL, &row);) {
         given = jtext_member(row, STR("chat_completion_input"));
         if (jtext_member(row, STR("completion_input")).kind != J_ABSENT)
             continue;
         parsed = parsed || given.kind == J_ARRAY;
+        fine = fine && (given.kind != J_ARRAY || are_messages(given));
         if (read_chat(e, row, &chat) || given.kind != J_STRING
             || jtext_check(text_str(&e->kept), &chat, &at, NULL) < 0)
             continue;
@@ -468,7 +497,7 @@ take_arrays(struct conformance_case *c, struct evaluation *e)
         c->want.requests_open = true;
         return;
     }
-    if (parsed && c->want.error)
+    if (parsed && fine && c->want.error)
         set_response(c, e, RULE_CHAT_INPUT_ARRAY);
 }
 

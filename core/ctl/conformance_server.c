@@ -25,9 +25,8 @@ struct conformance_server {
 
 /* ---- what is asked, and the answer ---- */
 
-/* A string, one content item, or an array of both: their text, joined by blanks. */
-static void
-put_content(struct text *t, struct jval content)
+void
+conformance_put_words(struct text *t, struct jval content)
 {
     struct jval item;
     bool first = true;
@@ -56,7 +55,7 @@ put_last_user_text(struct text *t, struct jval messages)
         if (role.kind == J_STRING && jtext_spells(role.raw, STR("user")))
             last = jtext_member(message, STR("content"));
     }
-    put_content(t, last);
+    conformance_put_words(t, last);
 }
 
 /* The raw JSON of the reply to a text. */
@@ -87,7 +86,7 @@ answer(struct conformance_server *s, const char *url, struct text *body, struct 
         return MHD_HTTP_BAD_REQUEST;
     }
     if (completion)
-        put_content(&asked, jtext_member(whole, STR("prompt")));
+        conformance_put_words(&asked, jtext_member(whole, STR("prompt")));
     else
         put_last_user_text(&asked, jtext_member(whole, STR("messages")));
     text_putf(ret, "{\"id\":\"case\",\"object\":\"%s\",\"created\":0,"

@@ -37,4 +37,8 @@ conformance_server_asked(const struct conformance_server *s, size_t *ret_n);
 /* Serves no more. */
 void conformance_server_stop(struct conformance_server *s);
 
+/* Appends the text by which a reply is looked up: content is a string, one content item, or an
+ * array of both, whose texts are joined by blanks. */
+void conformance_put_words(struct text *t, struct jval content);
+
 #endif

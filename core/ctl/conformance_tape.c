@@ -192,6 +192,7 @@ put_row(struct text *t, const struct conformance_case *c)
         put_asks(t, c);
     if (c->want.like.kind != J_ABSENT) {
         put_member(t, "like", c->want.like);
+        text_puts(t, c->want.error ? ",\"expect\":{\"error\":\"caller\"}" : "");
     } else if (c->want.row_error) {
         text_puts(t, ",\"expect\":{\"error\":\"remote\",\"fields\":");
         text_put_str(t, c->want.result.raw);

@@ -220,9 +220,11 @@ static void
 catch_interrupts(void)
 {
     /* Once: a second Ctrl-C ends evalctl where it stands. */
-    struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND };
+    struct sigaction sa = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND }, before;
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &sa, NULL);
 }
 
 static bool

@@ -410,7 +410,7 @@ static int
 convert_json(struct dataset_snapshot *s, struct err *err)
 {
     struct stat st;
-    int64_t size;
+    int64_t size = 0;
     if (fstat(s->fd, &st) < 0)
         return err_set(err, ERR_IO, "%.*s: stat: %m", URI_SHOWN, s->name);
     CLEANUP_CLOSE int fd = read_json_file(s->fd, s->name, &st, &size, err);

@@ -162,6 +162,13 @@ journal_put_value(struct journal *j, const char *key, struct str value, struct e
     return sqlite_step_done(j->st[PUT_SET], err);
 }
 
+int
+journal_make_writer(struct journal *j, const char *path, struct err *err)
+{
+    j->w = sqlite_open(path, true, "NORMAL", err);
+    return j->w == NULL || sqlite_run(j->w, journal_schema, err) < 0 ? -1 : prepare_all(j, err);
+}
+
 static int
 create_write(struct op *op)
 {
@@ -169,11 +176,9 @@ create_write(struct op *op)
     CLEANUP_FREE char *path = journal_path(j->store, j->id);
     /* of a creation that was cut off: its id was never given out */
     journal_unlink(j->store, j->id);
-    j->w = sqlite_open(path, true, "NORMAL", &op->err);
     char epochs[16];
     snprintf(epochs, sizeof epochs, "%u", j->epochs);
-    if (j->w == NULL || sqlite_run(j->w, journal_schema, &op->err) < 0
-        || prepare_all(j, &op->err) < 0
+    if (journal_make_writer(j, path, &op->err) < 0
         || journal_put_value(j, "specification", (struct str){ op->a, op->a_len }, &op->err) < 0
         || journal_put_value(j, "manifest", (struct str){ op->b, op->b_len }, &op->err) < 0
         || journal_put_value(j, "epochs", str_z(epochs), &op->err) < 0

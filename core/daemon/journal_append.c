@@ -62,7 +62,8 @@ take_int(struct cursor *c, int64_t min, int64_t *ret, struct err *err)
     bool ends = next_is(c, ',') || next_is(c, ']');
     if (minus)
         n = -n;
-    if (!comma || c->at == first || !ends || n < min)
+    bool zeros = c->at - first > 1 && *first == '0';
+    if (!comma || c->at == first || zeros || !ends || n < min)
         return err_set(err, ERR_PROTO, "a record lacks a number");
     *ret = n;
     return 0;
@@ -385,7 +386,7 @@ put_payload(struct journal *j, struct pending *p, struct str payload, struct err
             return err_set(err, ERR_PROTO, "RECORD lacks a body");
         if (put_record(j, p, &c, body, err) < 0)
             return -1;
-        if (!take(&c, ',') && !next_is(&c, ']'))
+        if (take(&c, ',') ? !next_is(&c, '[') : !next_is(&c, ']'))
             return err_set(err, ERR_PROTO, "RECORD without its list");
     }
     return c.at == c.end ? 0 : err_set(err, ERR_PROTO, "RECORD without its list");

@@ -31,6 +31,9 @@ char *journal_path(const struct store *s, int64_t id); /* free() it */
 
 /* ---- the store thread's ---- */
 
+/* Makes a database with the tables of a journal, and the writing side of j; after an error too
+ * journal_close_writer() is the caller's. */
+int journal_make_writer(struct journal *j, const char *path, struct err *err);
 /* Opens the writing side of a journal that is there; j is as journal_new made it. */
 int journal_open_writer(struct journal *j, struct err *err);
 void journal_close_writer(struct journal *j);

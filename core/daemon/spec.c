@@ -259,10 +259,12 @@ struct named_models {
 };
 
 static int
-check_named(void *arg, const char *name)
+check_named(void *arg, const char *where, const char *name)
 {
     const struct named_models *m = arg;
-    return json_has(m->roles, name) || need_model(m->cx, name, m->err) != NULL ? 0 : -1;
+    if (json_has(m->roles, name) || need_model(m->cx, name, m->err) != NULL)
+        return 0;
+    return err_prefix(m->err, "%s", where), -1;
 }
 
 /* A judge that nobody knows is found before anything is generated for it. */
@@ -360,8 +362,9 @@ most_in_flight(const struct spec_context *cx, const char *model, int most)
 }
 
 static int
-add_named(void *arg, const char *name)
+add_named(void *arg, const char *where, const char *name)
 {
+    (void)where;
     struct named_models *m = arg;
     m->most = most_in_flight(m->cx, name, m->most);
     return 0;

@@ -72,6 +72,32 @@ completion(const struct job *j, struct jval column, struct text *ret, struct tex
     return 0;
 }
 
+/* A content item: text, an image, or of a kind that the model may know. */
+static bool
+is_item(struct jval v)
+{
+    struct jval type = jtext_member(v, STR("type"));
+    if (v.kind != J_OBJECT || type.kind != J_STRING)
+        return false;
+    if (jtext_spells(type.raw, STR("text")))
+        return jtext_member(v, STR("text")).kind == J_STRING;
+    return !jtext_spells(type.raw, STR("image"))
+           || jtext_member(v, STR("image")).kind != J_ABSENT;
+}
+
+/* A string, an item, or an array of items. */
+static bool
+is_content(struct jval v)
+{
+    struct jval item;
+    if (v.kind != J_ARRAY)
+        return v.kind == J_STRING || is_item(v);
+    for (struct jiter it = jtext_iter(v); jtext_next(&it, NULL, &item);)
+        if (!is_item(item))
+            return false;
+    return true;
+}
+
 /* System and user messages keep role, content and a user's context; all others everything. */
 static int
 put_message(struct text *t, struct jval m, size_t i, struct err *err)
@@ -94,21 +120,25 @@ put_message(struct text *t, struct jval m, size_t i, struct err *err)
     }
     if (role.kind != J_STRING)
         return err_set(err, ERR_INVALID, "%s %zu has no role", column, i);
-    if (content.kind == J_ABSENT && calls.kind != J_ARRAY)
-        return err_set(err, ERR_INVALID, "%s %zu has no content", column, i);
     bool user = jtext_spells(role.raw, STR("user"));
-    if (!user && !jtext_spells(role.raw, STR("system"))) {
+    bool other = !user && !jtext_spells(role.raw, STR("system"));
+    if (content.kind == J_ABSENT && !(other && calls.kind == J_ARRAY))
+        return err_set(err, ERR_INVALID, "%s %zu has no content", column, i);
+    if (other) {
         jtext_put_compact(t, m);
         return 0;
     }
+    if (!is_content(content))
+        return err_set(err, ERR_INVALID,
+                       "%s %zu: content is neither a string nor content items", column, i);
     text_puts(t, "{\"role\":");
     text_put_str(t, role.raw);
     text_puts(t, ",\"content\":");
-    if (content.kind == J_ABSENT)
-        text_puts(t, "null");
-    else
-        jtext_put_compact(t, content);
+    jtext_put_compact(t, content);
     if (user && context.kind != J_ABSENT && context.kind != J_NULL) {
+        if (!is_content(context))
+            return err_set(err, ERR_INVALID,
+                           "%s %zu: context is neither a string nor content items", column, i);
         text_puts(t, ",\"context\":");
         jtext_put_compact(t, context);
     }

@@ -345,18 +345,25 @@ play_plugin(struct replay *r, struct play *p)
     host_close(&in);
 }
 
-/* Both rows must give the same, and neither fail. */
+/* Both rows must give the same, and neither fail; with an error expected both may fail so. */
 static void
 play_like(struct replay *r, struct play *p)
 {
     struct play other = { .plugin = NULL };
-    struct jval want, got;
+    struct jval want, got, code = jtext_member(p->in[EXPECT], STR("error"));
     memcpy(other.in, p->in, sizeof other.in);
     other.in[ROW] = p->in[LIKE];
     play_plugin(r, &other);
     play_plugin(r, p);
+    bool may_fail = other.status != EVALD_OK && code.kind == J_STRING
+                    && is_code(code, other.status);
     if (other.problem.len > 0)
         differs(p, "the row that it is like: %s", other.problem.ptr);
+    else if (may_fail && p->status == EVALD_OK)
+        differs(p, "did not fail, and the row that it is like failed with %s: %s",
+                host_code(other.status), other.why.ptr);
+    else if (may_fail && is_code(code, p->status))
+        ;
     else if (other.status != EVALD_OK)
         differs(p, "the row that it is like failed with %s: %s", host_code(other.status),
                 other.why.ptr);

@@ -2,7 +2,8 @@
  *
  *     evald-runner --replay FILE.so TAPE.jsonl...
  *
- * FILE.so is - where no line of the tapes needs a plugin.  A tape is a JSONL file; each line is a case, or the defaults of the lines below it:
+ * FILE.so is - where no line of the tapes needs a plugin.  A tape is a JSONL file; each line is
+ * a case, or the defaults of the lines below it:
  *
  *     {"plugin":"acme::judge"}
  *     {"name":"a grade is read","row":{"generated_answer":"4"},"params":{"scale":10},
@@ -10,9 +11,8 @@
  *               "reply":{"body":{"message":{"role":"assistant","content":"Grade: 7"}}}}],
  *      "expect":{"score":0.7}}
  *
- * A line without "expect", "expect_json" and "like" sets defaults: "plugin" (needed
- * where the file has several), "params", "row" and "request" hold until the next such line.  A
- * case has
+ * A line without "expect", "expect_json" and "like" sets defaults: "plugin" (needed where the
+ * file has several), "params", "row" and "request" hold until the next such line.  A case has
  *
  *   name      of the test; else "line N"
  *   plugin    id of the plugin
@@ -42,7 +42,8 @@
  *   scored    score rows: aggregate() is called on them in place of the row.  An element with
  *             "score_row" is the whole line that the plugin reads, another is a score row
  *   aggregations   names: these aggregations of evald over "scored", without a plugin
- *   like      a row: both rows give the same, and neither fails; in place of "expect"
+ *   like      a row: both rows give the same, and neither fails; in place of "expect".  With
+ *             "expect":{"error":CODE} both may also fail, with that code
  *   expect    the fields emitted, compared as jsame.h says (of aggregations what they give); or
  *             {"error":CODE,"message_has":TEXT,"fields":{...}} where CODE is bad_row, remote,
  *             timeout, plugin, config, or caller for bad_row or config, and both others are

@@ -77,6 +77,8 @@ static void
 on_keep(void *arg, struct task *root, uint32_t n, const struct task_ask *ask)
 {
     struct row *r = arg;
+    if (r->job->call)
+        return; /* nobody could take it up */
     struct text *t = records_part(&r->hands->records);
     r->hands->paid |= r->paid;
     text_putf(t, "{\"status\":%d,\"http_status\":%u,\"attempts\":%u,\"headers\":", ask->status,
@@ -720,6 +722,16 @@ settle(struct row *r)
             end_scorer(r, i);
 }
 
+static void
+cancel_tasks(struct row *r)
+{
+    if (r->candidate != NULL)
+        task_cancel(r->candidate, &r->hands->call);
+    for (size_t i = 0; i < r->job->n_functions; i++)
+        if (r->scorers[i] != NULL)
+            task_cancel(r->scorers[i], &r->hands->call);
+}
+
 void
 row_event(struct row *r, struct ask_event *e, struct row_hands *h)
 {
@@ -728,14 +740,15 @@ row_event(struct row *r, struct ask_event *e, struct row_hands *h)
     struct task_ask *ask = e->ask;
     bool parked = e->parked;
     struct task_reply reply = ask_event_reply(e);
-    if (parked) { /* what it was for cannot go on in this process */
+    if (parked) { /* what it was for cannot go on in this process, but others may be answered */
         free(reply.owned);
         r->parted = true;
-        if (ask->open)
-            task_cancel(ask->task->root, &h->call);
+        ask->open = false;
     } else {
         task_answer(ask, &reply, &h->call);
     }
+    if (r->parted && r->n_out == 0)
+        cancel_tasks(r);
     settle(r);
     records_frame_end(&h->records);
 }
@@ -757,11 +770,7 @@ row_cancel(struct row *r, struct row_hands *h)
     r->due = false;
     if (!r->begun)
         return;
-    if (r->candidate != NULL)
-        task_cancel(r->candidate, &h->call);
-    for (size_t i = 0; i < r->job->n_functions; i++)
-        if (r->scorers[i] != NULL)
-            task_cancel(r->scorers[i], &h->call);
+    cancel_tasks(r);
     settle(r);
     records_frame_end(&h->records);
 }

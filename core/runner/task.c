@@ -385,7 +385,7 @@ count_usage(struct task *t)
     task_usage_add(&t->usage, &u);
 }
 
-/* The root asks again although it had replies: a resumed job need not pay for them again. */
+/* The root goes on with these replies: a resumed job need not pay for them again. */
 static void
 keep(struct task *t, const struct task_ask *old, size_t n, uint32_t first)
 {
@@ -393,7 +393,19 @@ keep(struct task *t, const struct task_ask *old, size_t n, uint32_t first)
     if (t->root != t || ops->keep == NULL)
         return;
     for (size_t i = 0; i < n; i++)
-        ops->keep(t->env->arg, t, first + (uint32_t)i, &old[i]);
+        if (!old[i].kept)
+            ops->keep(t->env->arg, t, first + (uint32_t)i, &old[i]);
+}
+
+/* One of several answers is there: it was paid for, and the others may take long. */
+static void
+keep_early(struct task_ask *k)
+{
+    struct task *t = k->task;
+    if (t->n_open == 0)
+        return;
+    keep(t, k, 1, t->n_kept + (uint32_t)(k - t->asks));
+    k->kept = true;
 }
 
 static void
@@ -477,6 +489,7 @@ task_answer(struct task_ask *ask, const struct task_reply *reply, struct call *c
     }
     set_answer(ask, reply);
     t->n_open--;
+    keep_early(ask);
     /* Up through the tasks that wait for one another: at most TASK_DEPTH of them. */
     while (t->n_open == 0 && !t->issuing) {
         run(t, c, EVALD_EV_REPLY);
@@ -486,6 +499,7 @@ task_answer(struct task_ask *ask, const struct task_reply *reply, struct call *c
         answer_nested(up, t);
         t = up->task;
         t->n_open--;
+        keep_early(up);
     }
 }
 

@@ -52,6 +52,7 @@ struct task_ask {
     uint64_t tag;           /* free for who sends it */
     void *owner;            /* free for who sends it */
     struct task *nested;    /* the task that answers it */
+    bool kept;              /* the answer went to ops->keep */
     /* the answer */
     int32_t status;
     uint32_t http_status, attempts;
@@ -78,8 +79,8 @@ struct task_ops {
     void (*drop)(void *arg, struct task_ask *ask);
     /* The adapter of a role or model id; NULL: there is none.  May itself be NULL. */
     struct instance *(*model)(void *arg, struct str to);
-    /* A root task that had replies asks again: those replies, numbered from 0 over the
-     * task's life, are worth keeping.  May be NULL. */
+    /* A reply to a root task that goes on: others of its step are still open, or it asks
+     * again.  Worth keeping; numbered from 0 over the task's life.  May be NULL. */
     void (*keep)(void *arg, struct task *root, uint32_t n, const struct task_ask *ask);
     /* The n-th reply of a root task, when an earlier life of it had it: fills *ret and
      * returns true.  May be NULL. */

@@ -14,9 +14,6 @@
 /* Deeper values than the host lets through; the guard is for the stack's sake. */
 #define DEPTH_MAX 1000
 
-static bool same(struct evald_call *c, const struct evald_value *a,
-                 const struct evald_value *b, int depth);
-
 static bool
 same_text(struct evald_str a, struct evald_str b)
 {
@@ -63,39 +60,47 @@ same_number(const struct evald_value *a, const struct evald_value *b)
     return a->num == b->num;
 }
 
-struct member {
+/* A value, with what is in it once that was asked for: a value that many are compared with is
+ * taken apart once. */
+struct node {
+    struct evald_value value;
     struct evald_str key; /* empty in an array */
     size_t place;
-    struct evald_value value;
+    struct node *parts;
+    size_t n_parts;
+    bool counted, open;
 };
+
+static void
+count_parts(struct evald_call *c, struct node *node)
+{
+    size_t n = 0, at = 0;
+    if (node->counted)
+        return;
+    while (evald_each(c, node->value.str, &at, NULL, NULL) > 0)
+        n++;
+    node->n_parts = n;
+    node->counted = true;
+}
 
 /* All members of an object, or elements of an array, in their order.  A walk is finished
  * before anything inside is looked at, so the host keeps its parse of one text at a time. */
-static size_t
-members(struct evald_call *c, struct evald_str container, struct member **ret)
+static void
+read_parts(struct evald_call *c, struct node *node)
 {
-    struct evald_str key;
-    struct evald_value value;
-    struct member *all = NULL;
-    size_t n = 0, room = 0;
-    for (size_t at = 0; evald_each(c, container, &at, &key, &value) > 0; n++) {
-        if (n == room) {
-            room = 2 * room + 8;
-            struct member *more = evald_alloc(c, room * sizeof *more);
-            if (n > 0)
-                memcpy(more, all, n * sizeof *more);
-            all = more;
-        }
-        all[n] = (struct member){ key, n, value };
+    size_t at = 0;
+    node->parts = evald_alloc(c, (node->n_parts + 1) * sizeof *node->parts);
+    for (size_t i = 0; i < node->n_parts; i++) {
+        struct node *part = &node->parts[i];
+        part->place = i;
+        evald_each(c, node->value.str, &at, &part->key, &part->value);
     }
-    *ret = all;
-    return n;
 }
 
 static int
 by_key_and_place(const void *pa, const void *pb)
 {
-    const struct member *a = pa, *b = pb;
+    const struct node *a = pa, *b = pb;
     size_t n = a->key.len < b->key.len ? a->key.len : b->key.len;
     int order = n > 0 ? memcmp(a->key.ptr, b->key.ptr, n) : 0;
     if (order == 0)
@@ -104,43 +109,59 @@ by_key_and_place(const void *pa, const void *pb)
 }
 
 /* Sorts members by key and keeps the last of duplicates. */
-static size_t
-as_object(struct member *all, size_t n)
+static void
+as_object(struct node *node)
 {
-    size_t kept = 0;
+    struct node *all = node->parts;
+    size_t n = node->n_parts, kept = 0;
     if (n > 1)
         qsort(all, n, sizeof *all, by_key_and_place);
     for (size_t i = 0; i < n; i++)
         if (i + 1 == n || !same_text(all[i].key, all[i + 1].key))
             all[kept++] = all[i];
-    return kept;
+    node->n_parts = kept;
 }
 
-static bool
-same_container(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
-               int depth)
+static void
+open_node(struct evald_call *c, struct node *node)
 {
-    struct member *ma, *mb;
-    size_t na = members(c, a->str, &ma), nb = members(c, b->str, &mb);
-    if (a->kind == EVALD_OBJECT) {
-        na = as_object(ma, na);
-        nb = as_object(mb, nb);
-    }
-    if (na != nb)
-        return false;
-    for (size_t i = 0; i < na; i++)
-        if (!same_text(ma[i].key, mb[i].key))
+    if (node->open)
+        return;
+    count_parts(c, node);
+    read_parts(c, node);
+    if (node->value.kind == EVALD_OBJECT)
+        as_object(node);
+    node->open = true;
+}
+
+static bool same(struct evald_call *c, struct node *a, struct node *b, int depth);
+
+static bool
+same_container(struct evald_call *c, struct node *a, struct node *b, int depth)
+{
+    if (a->value.kind == EVALD_ARRAY) {
+        count_parts(c, a);
+        count_parts(c, b);
+        if (a->n_parts != b->n_parts)
             return false;
-    for (size_t i = 0; i < na; i++)
-        if (!same(c, &ma[i].value, &mb[i].value, depth))
+    }
+    open_node(c, a);
+    open_node(c, b);
+    if (a->n_parts != b->n_parts)
+        return false;
+    for (size_t i = 0; i < a->n_parts; i++)
+        if (!same_text(a->parts[i].key, b->parts[i].key))
+            return false;
+    for (size_t i = 0; i < a->n_parts; i++)
+        if (!same(c, &a->parts[i], &b->parts[i], depth))
             return false;
     return true;
 }
 
 static bool
-same(struct evald_call *c, const struct evald_value *a, const struct evald_value *b,
-     int depth)
+same(struct evald_call *c, struct node *x, struct node *y, int depth)
 {
+    const struct evald_value *a = &x->value, *b = &y->value;
     bool numeric_a = a->kind == EVALD_NUMBER || a->kind == EVALD_BOOL;
     bool numeric_b = b->kind == EVALD_NUMBER || b->kind == EVALD_BOOL;
     if (numeric_a && numeric_b)
@@ -155,7 +176,7 @@ same(struct evald_call *c, const struct evald_value *a, const struct evald_value
         /* The same bytes are the same value, unless there is a NaN among them. */
         if (same_text(a->str, b->str) && memmem(a->str.ptr, a->str.len, "NaN", 3) == NULL)
             return true;
-        return same_container(c, a, b, depth + 1);
+        return same_container(c, x, y, depth + 1);
     default:
         return a->kind == EVALD_NULL;
     }
@@ -168,7 +189,9 @@ static int32_t
 equality_score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     (void)self;
-    return evald_score(c, same(c, &row->cols[EXPECTED], &row->cols[GENERATED], 0));
+    struct node expected = { .value = row->cols[EXPECTED] };
+    struct node generated = { .value = row->cols[GENERATED] };
+    return evald_score(c, same(c, &expected, &generated, 0));
 }
 
 static int32_t
@@ -176,8 +199,7 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     (void)self;
     const struct evald_value *x = &row->cols[EXPECTED], *y = &row->cols[GENERATED];
-    struct member *all;
-    size_t n;
+    struct node expected = { .value = *x }, generated = { .value = *y };
 
     switch (y->kind) {
     case EVALD_STRING:
@@ -188,9 +210,9 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
         return evald_score(c, x->str.len == 0 || memmem(y->str.ptr, y->str.len, x->str.ptr,
                                                         x->str.len) != NULL);
     case EVALD_ARRAY:
-        n = members(c, y->str, &all);
-        for (size_t i = 0; i < n; i++)
-            if (same(c, x, &all[i].value, 1))
+        open_node(c, &generated);
+        for (size_t i = 0; i < generated.n_parts; i++)
+            if (same(c, &expected, &generated.parts[i], 1))
                 return evald_score(c, 1);
         return evald_score(c, 0);
     case EVALD_OBJECT:
@@ -198,9 +220,9 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
             return evald_fail(c, EVALD_E_ROW,
                               "column 'expected_answer' is %s, which cannot be a key of the"
                               " object in 'generated_answer'", kind_name(x));
-        n = members(c, y->str, &all);
-        for (size_t i = 0; i < n; i++)
-            if (x->kind == EVALD_STRING && same_text(x->str, all[i].key))
+        open_node(c, &generated);
+        for (size_t i = 0; i < generated.n_parts; i++)
+            if (x->kind == EVALD_STRING && same_text(x->str, generated.parts[i].key))
                 return evald_score(c, 1);
         return evald_score(c, 0);
     default:

@@ -15,19 +15,12 @@ static const char *const columns[] = { "generated_answer", "expected_answer", NU
 static int32_t
 math_open(struct evald_call *c, struct evald_str params, void **self)
 {
-    struct regexes *r = evald_alloc(c, sizeof *r);
-    regexes_read(c, r, params);
-    if (r->n != 1)
-        return evald_fail(c, EVALD_E_CONFIG,
-                          "parsing_regexes: exactly one is needed, %zu are given", r->n);
-    *self = r;
-    return EVALD_OK;
-}
-
-static void
-math_close(void *self)
-{
-    regexes_fini(self);
+    int32_t rc = regexes_open(c, params, self);
+    const struct regexes *r = *self;
+    if (rc < 0 || r->n == 1)
+        return rc;
+    return evald_fail(c, EVALD_E_CONFIG,
+                      "parsing_regexes: exactly one is needed, %zu are given", r->n);
 }
 
 /* Up to where another question or answer begins. */
@@ -85,17 +78,16 @@ static int32_t
 math_score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     const struct evald_value *said = &row->cols[GENERATED], *expected = &row->cols[EXPECTED];
-    if (said->kind != EVALD_STRING)
-        return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
-                          kind_name(said));
-    if (expected->kind != EVALD_STRING)
-        return evald_fail(c, EVALD_E_ROW, "column 'expected_answer' is %s, not a string",
-                          kind_name(expected));
+    int32_t rc = kind_need_string(c, "generated_answer", said);
+    if (rc == EVALD_OK)
+        rc = kind_need_string(c, "expected_answer", expected);
+    if (rc < 0)
+        return rc;
     const struct pyre *re = regexes_get(c, self, 0);
     if (re == NULL)
         return EVALD_E_CONFIG;
     struct evald_str answer = first_answer(said->str), marked, got, wanted;
-    int32_t rc = find_marked(c, re, answer, &marked);
+    rc = find_marked(c, re, answer, &marked);
     if (rc < 0)
         return rc;
     if (!final_form(c, answer, marked, &got))
@@ -121,6 +113,6 @@ const struct evald_plugin basic_math = {
     .metrics = BASIC_METRICS,
     .columns = columns,
     .open = math_open,
-    .close = math_close,
+    .close = regexes_close,
     .score = math_score,
 };

@@ -177,9 +177,11 @@ static struct evald_str
 unwrap(struct evald_call *c, struct evald_str s, const char *open, bool greedy)
 {
     struct evald_buf out = EVALD_BUF;
-    const char *done = s.ptr, *p = s.ptr, *end = end_of(s);
+    const char *done = s.ptr, *p = s.ptr, *end = end_of(s), *stop = NULL;
     while ((p = memmem(p, (size_t)(end - p), open, strlen(open))) != NULL) {
-        const char *inner = p + strlen(open), *stop = end_of_line(inner, end);
+        const char *inner = p + strlen(open);
+        if (stop == NULL || stop < inner)
+            stop = end_of_line(inner, end);
         const char *close = greedy ? memrchr(inner, '}', (size_t)(stop - inner))
                                    : memchr(inner, '}', (size_t)(stop - inner));
         if (close == NULL) { /* nor has another one in this line */

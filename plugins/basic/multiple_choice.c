@@ -13,21 +13,6 @@
 enum { GENERATED, EXPECTED };
 static const char *const columns[] = { "generated_answer", "expected_answer", NULL };
 
-static int32_t
-multiple_choice_open(struct evald_call *c, struct evald_str params, void **self)
-{
-    struct regexes *r = evald_alloc(c, sizeof *r);
-    regexes_read(c, r, params);
-    *self = r;
-    return EVALD_OK;
-}
-
-static void
-multiple_choice_close(void *self)
-{
-    regexes_fini(self);
-}
-
 /* What was not found, and what is empty, is no answer. */
 static bool
 is_expected(struct evald_str text, struct pyre_span span, const struct evald_value *expected)
@@ -45,21 +30,23 @@ multiple_choice_score(struct evald_call *c, void *self, const struct evald_row *
 {
     struct regexes *r = self;
     const struct evald_value *said = &row->cols[GENERATED];
+    struct pyre_budget budget = { 0 };
     struct pyre_span spans[2];
     uint64_t kinds = UINT64_MAX;
     char why[PYRE_WHY];
+    int32_t rc;
     for (size_t i = 0; i < r->n; i++) {
         const struct pyre *re = regexes_get(c, r, i);
         if (re == NULL)
             return EVALD_E_CONFIG;
-        if (said->kind != EVALD_STRING)
-            return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
-                              kind_name(said));
+        if ((rc = kind_need_string(c, "generated_answer", said)) < 0)
+            return rc;
         if (i == TRIES)
             kinds = pyre_kinds(said->str);
         if (!pyre_may_match(re, kinds))
             continue;
-        int found = pyre_search(re, said->str, 0, spans, 2, why);
+        int found = pyre_has_time(&budget, why)
+                        ? pyre_search(re, said->str, 0, spans, 2, why) : -1;
         if (found < 0)
             return evald_fail(c, EVALD_E_ROW, "parsing_regexes[%zu]: %s", i, why);
         if (found == 0)
@@ -84,7 +71,7 @@ const struct evald_plugin basic_multiple_choice = {
     .return_type = "{\"type\":\"number\"}",
     .metrics = BASIC_METRICS,
     .columns = columns,
-    .open = multiple_choice_open,
-    .close = multiple_choice_close,
+    .open = regexes_open,
+    .close = regexes_close,
     .score = multiple_choice_score,
 };

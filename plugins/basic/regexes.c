@@ -1,8 +1,9 @@
 #include "regexes.h"
 
-void
-regexes_read(struct evald_call *c, struct regexes *r, struct evald_str params)
+int32_t
+regexes_open(struct evald_call *c, struct evald_str params, void **self)
 {
+    struct regexes *r = evald_alloc(c, sizeof *r);
     struct evald_str key, list = evald_get(c, params, "/parsing_regexes").str;
     struct evald_value v;
     size_t n = 0;
@@ -11,11 +12,14 @@ regexes_read(struct evald_call *c, struct regexes *r, struct evald_str params)
     r->all = evald_alloc(c, (n + 1) * sizeof *r->all);
     for (size_t at = 0; r->n < n && evald_each(c, list, &at, &key, &v) > 0;)
         r->all[r->n++].pattern = v.str;
+    *self = r;
+    return EVALD_OK;
 }
 
 void
-regexes_fini(struct regexes *r)
+regexes_close(void *self)
 {
+    struct regexes *r = self;
     for (size_t i = 0; i < r->n; i++)
         pyre_free(atomic_load(&r->all[i].re));
 }

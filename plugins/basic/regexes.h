@@ -17,9 +17,10 @@ struct regexes {
     size_t n;
 };
 
-/* For open(): parsing_regexes of params; none when it is not there. */
-void regexes_read(struct evald_call *c, struct regexes *r, struct evald_str params);
-void regexes_fini(struct regexes *r);
+/* open() and close() of a plugin whose instance is a struct regexes: parsing_regexes of params,
+ * none when it is not there. */
+int32_t regexes_open(struct evald_call *c, struct evald_str params, void **self);
+void regexes_close(void *self);
 
 /* The i-th; NULL: evald_fail() has been called, and the caller returns EVALD_E_CONFIG.  Any
  * threads at once. */

@@ -55,18 +55,6 @@ ask_judge(struct work *w, const struct function *f, const char *prompt,
 
 /* ---- the answer ---- */
 
-/* At most 60 bytes of a name that is the judge's, quoted. */
-static const char *
-shown(struct evald_call *c, struct evald_str s)
-{
-    if (s.len > 60) {
-        s.len = 60;
-        while (s.len > 0 && ((unsigned char)s.ptr[s.len] & 0xc0) == 0x80)
-            s.len--;
-    }
-    return evald_quote(c, s);
-}
-
 int32_t
 ask_read(struct work *w, const struct function *f, struct evald_str *ret)
 {
@@ -84,7 +72,7 @@ ask_read(struct work *w, const struct function *f, struct evald_str *ret)
                           " in place of %s", f->name);
     if (!pytext_is(name.str, f->name))
         return evald_fail(c, EVALD_E_REMOTE, "judge: the reply calls %s in place of %s",
-                          shown(c, name.str), f->name);
+                          pytext_shown(c, name.str), f->name);
 
     /* text that holds JSON; some servers send the object itself */
     struct evald_value arguments = evald_get(c, call.str, "/arguments"), object = { 0 };

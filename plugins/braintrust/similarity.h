@@ -9,7 +9,8 @@ size_t similarity_want(struct work *w, struct evald_str text);
 /* Asks for all that are wanted, at most 1024, in the order they were: one text in each
  * request, as the reference does, all at once.  EVALD_WAIT. */
 int32_t similarity_ask(struct work *w);
-/* Reads the replies.  EVALD_E_REMOTE when they are no vectors of numbers; a failure of the model is passed on. */
+/* Reads the replies.  EVALD_E_REMOTE when they are no vectors of numbers; a failure of the
+ * model is passed on. */
 int32_t similarity_read(struct work *w);
 
 /* (cos - 0.7) / (1 - 0.7), a float; the integer 0 where that is below 0.  The cosine is at most

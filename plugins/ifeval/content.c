@@ -91,8 +91,7 @@ check_postscript(struct answer *a, const struct given *given)
                  && ((marker.ptr[0] >= 'a' && marker.ptr[0] <= 'z')
                      || (unsigned char)marker.ptr[0] >= 0x80);
     struct evald_str pattern = pattern_join(a->c, plain ? "" : "\\s*", marker, ".*$");
-    return pattern_search(a, "postscript_marker", pattern, PYRE_MULTILINE,
-                          pytext_lower(a->c, a->text));
+    return pattern_search(a, "postscript_marker", pattern, PYRE_MULTILINE, answer_lower(a));
 }
 
 int
@@ -127,7 +126,7 @@ check_repeat_prompt(struct answer *a, const struct given *given)
             return 0;
     }
     /* Beyond ASCII a letter's case depends on what stands around it. */
-    return pytext_starts(pytext_lower(a->c, text), pytext_lower(a->c, prompt));
+    return pytext_starts(answer_lower(a), pytext_lower(a->c, prompt));
 }
 
 int

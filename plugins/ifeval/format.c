@@ -1,7 +1,7 @@
 /* format.c - instructions about the form of the answer: lists, sections, marks, JSON. */
 #include "ifeval.h"
+#include "loads.h"
 #include "pattern.h"
-#include "pyjson.h"
 #include "pyre.h"
 #include "pytext.h"
 
@@ -128,17 +128,25 @@ without_prefix(struct evald_str s, const char *prefix)
     return s;
 }
 
-int
-check_json(struct answer *a, const struct given *given)
+static bool
+is_json(struct answer *a)
 {
-    (void)given;
     struct evald_str s = without_prefix(a->text, "```json");
     s = without_prefix(s, "```Json");
     s = without_prefix(s, "```JSON");
     s = without_prefix(s, "```");
     if (pytext_ends(s, evald_s("```")))
         s.len -= 3;
-    return pyjson_is_value(a->c, pytext_strip(s));
+    return loads_takes(a->c, pytext_strip(s));
+}
+
+int
+check_json(struct answer *a, const struct given *given)
+{
+    (void)given;
+    if (!a->json.known)
+        a->json = (struct counted){ true, is_json(a) };
+    return a->json.n != 0;
 }
 
 /* A match of <<[^\n]+>> reaches from the first << of a line to its last >>. */

@@ -9,6 +9,7 @@
 #include "kind.h"
 #include "kwargs.h"
 #include "language.h"
+#include "pylist.h"
 #include "pytext.h"
 
 enum { IDS, KWARGS, ANSWER };
@@ -19,23 +20,33 @@ const char *
 answer_language(struct answer *a)
 {
     if (a->language == NULL)
-        a->language = language_of_lines(a->c, a->text);
+        a->language = language_of_lines(a->text);
     return a->language;
 }
 
 static int32_t
-read_ids(struct evald_call *c, const struct evald_value *v, const struct evald_str **ret,
+read_ids(struct evald_call *c, const struct evald_value *v, struct evald_str **ret,
          size_t *ret_n)
 {
-    struct evald_value odd;
-    if (v->kind != EVALD_ARRAY && v->kind != EVALD_STRING && v->kind != EVALD_OBJECT)
+    struct evald_value *all;
+    size_t n;
+    if (!pylist_read(c, v, &all, &n))
         return evald_fail(c, EVALD_E_ROW,
                           "column 'instruction_id_list' is %s, not a list of instructions",
                           kind_name(v));
-    if (!kwargs_walk(c, v, ret, ret_n, &odd))
+    *ret_n = kwargs_texts(c, all, n, ret);
+    if (*ret_n < n)
         return evald_fail(c, EVALD_E_ROW, "instruction_id_list[%zu] is %s, not a string",
-                          *ret_n, kind_name(&odd));
+                          *ret_n, kind_name(&all[*ret_n]));
     return EVALD_OK;
+}
+
+struct evald_str
+answer_lower(struct answer *a)
+{
+    if (a->lower.ptr == NULL)
+        a->lower = pytext_lower(a->c, a->text);
+    return a->lower;
 }
 
 /* 1 or 0; below 0 it has failed. */
@@ -47,7 +58,7 @@ follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
     if (a->instruction == NULL)
         return evald_fail(a->c, EVALD_E_ROW,
                           "instruction_id_list[%zu] is %s, which is no instruction",
-                          a->place, kwargs_shown(a->c, id));
+                          a->place, pytext_shown(a->c, id));
     if (kwargs->kind == EVALD_ABSENT)
         return evald_fail(a->c, EVALD_E_ROW,
                           "column 'kwargs' has no element %zu, for instruction '%s'",
@@ -57,6 +68,9 @@ follow(struct answer *a, struct evald_str id, const struct evald_value *kwargs)
                           kind_name(kwargs));
     if (!kwargs_read(a, kwargs->str, given))
         return EVALD_E_ROW;
+    char why[PYRE_WHY];
+    if (!pyre_has_time(&a->budget, why))
+        return evald_fail(a->c, EVALD_E_ROW, "instruction_id_list[%zu]: %s", a->place, why);
     return a->text.len > 0 ? a->instruction->check(a, given) : 0;
 }
 
@@ -65,14 +79,13 @@ score(struct evald_call *c, void *self, const struct evald_row *row)
 {
     (void)self;
     const struct evald_value *kwargs = &row->cols[KWARGS], *text = &row->cols[ANSWER];
-    const struct evald_str *ids;
-    size_t n, followed = 0, at = 0;
+    struct evald_str *ids;
+    size_t n = 0, followed = 0, at = 0;
     int32_t rc = read_ids(c, &row->cols[IDS], &ids, &n);
+    if (rc == EVALD_OK)
+        rc = kind_need_string(c, "generated_answer", text);
     if (rc < 0)
         return rc;
-    if (text->kind != EVALD_STRING)
-        return evald_fail(c, EVALD_E_ROW, "column 'generated_answer' is %s, not a string",
-                          kind_name(text));
     if (n > 0 && kwargs->kind == EVALD_ABSENT)
         return evald_fail(c, EVALD_E_ROW, "missing column 'kwargs'");
     if (n > 0 && kwargs->kind != EVALD_ARRAY)

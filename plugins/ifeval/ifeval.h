@@ -7,7 +7,15 @@
 
 #include <evald/plugin.h>
 
+#include "pyre.h"
+
 struct instruction;
+
+/* What is found out about an answer once, for all instructions of its row. */
+struct counted {
+    bool known;
+    size_t n;
+};
 
 /* The answer of a row, and where the row is in its list of instructions. */
 struct answer {
@@ -16,6 +24,9 @@ struct answer {
     const struct instruction *instruction;
     size_t place;         /* of the instruction in the row, and of its kwargs */
     const char *language; /* of answer_language(); NULL until it is asked for */
+    struct evald_str lower; /* of answer_lower(); the same */
+    struct counted sentences, words, capitals, json;
+    struct pyre_budget budget; /* of all that is looked for */
 };
 
 /* What a kwarg must be.  All are needed: what the reference would make up is refused. */
@@ -77,6 +88,9 @@ instruction_check check_end, check_quotation;
 
 /* The language of most lines, asked for once in a row. */
 const char *answer_language(struct answer *a);
+
+/* text.lower(), made once in a row. */
+struct evald_str answer_lower(struct answer *a);
 
 static inline bool
 given_compares(size_t n, const struct given *number, const struct given *relation)

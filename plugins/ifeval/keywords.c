@@ -60,6 +60,6 @@ check_letter_frequency(struct answer *a, const struct given *given)
 {
     struct evald_str letter = pytext_lower(a->c, given[0].text);
     size_t n = letter.len == 1 ? count_ascii(a->text, letter.ptr[0])
-                               : pytext_count(pytext_lower(a->c, a->text), letter);
+                               : pytext_count(answer_lower(a), letter);
     return given_compares(n, &given[1], &given[2]);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "kind.h"
+#include "pylist.h"
 #include "pytext.h"
 
 /* Of the list that response_language knows; Chinese is not on it. */
@@ -28,22 +29,11 @@ is_no(const struct answer *a, const char *name, const struct evald_value *v,
     return false;
 }
 
-const char *
-kwargs_shown(struct evald_call *c, struct evald_str s)
-{
-    const char *p = s.ptr, *end = p + s.len;
-    for (int i = 0; i < 60 && p < end; i++)
-        pytext_next(&p, end);
-    bool cut = p < end;
-    const char *quoted = evald_quote(c, (struct evald_str){ s.ptr, (size_t)(p - s.ptr) });
-    return cut ? evald_fmt(c, "%s...", quoted).ptr : quoted;
-}
-
 static bool
 is_other(const struct answer *a, const char *name, struct evald_str text, const char *what)
 {
     evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s is %s, not %s", a->place, name,
-               kwargs_shown(a->c, text), what);
+               pytext_shown(a->c, text), what);
     return false;
 }
 
@@ -90,14 +80,10 @@ read_text(const struct answer *a, const struct kwarg *k, const struct evald_valu
     return true;
 }
 
-/* By code point, which the bytes of UTF-8 are in the order of. */
 static int
-by_text(const void *pa, const void *pb)
+by_text(const void *a, const void *b)
 {
-    const struct evald_str *a = pa, *b = pb;
-    size_t n = a->len < b->len ? a->len : b->len;
-    int order = n > 0 ? memcmp(a->ptr, b->ptr, n) : 0;
-    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+    return pytext_order(*(const struct evald_str *)a, *(const struct evald_str *)b);
 }
 
 static size_t
@@ -112,61 +98,37 @@ sort(struct evald_str *list, size_t n)
     return kept;
 }
 
-bool
-kwargs_walk(struct evald_call *c, const struct evald_value *value,
-            const struct evald_str **ret, size_t *ret_n, struct evald_value *ret_odd)
+size_t
+kwargs_texts(struct evald_call *c, const struct evald_value *all, size_t n,
+             struct evald_str **ret)
 {
-    struct evald_str *list = NULL, key;
-    struct evald_value element;
-    size_t n = 0, room = 0, at = 0;
-    const char *p = value->str.ptr, *end = p + value->str.len;
-    for (;;) {
-        struct evald_str one;
-        if (value->kind == EVALD_STRING) {
-            if (p == end)
-                break;
-            one.ptr = p;
-            pytext_next(&p, end);
-            one.len = (size_t)(p - one.ptr);
-        } else {
-            if (evald_each(c, value->str, &at, &key, &element) <= 0)
-                break;
-            if (value->kind == EVALD_ARRAY && element.kind != EVALD_STRING) {
-                *ret_n = n;
-                *ret_odd = element;
-                return false;
-            }
-            one = value->kind == EVALD_ARRAY ? element.str : key;
-        }
-        if (n == room) {
-            room = 2 * room + 4;
-            struct evald_str *more = evald_alloc(c, room * sizeof *more);
-            if (n > 0)
-                memcpy(more, list, n * sizeof *more);
-            list = more;
-        }
-        list[n++] = one;
-    }
+    struct evald_str *list = evald_alloc(c, (n + 1) * sizeof *list);
+    size_t i = 0;
+    for (; i < n && all[i].kind == EVALD_STRING; i++)
+        list[i] = all[i].str;
     *ret = list;
-    *ret_n = n;
-    return true;
+    return i;
 }
 
 static bool
 read_list(const struct answer *a, const struct kwarg *k, const struct evald_value *v,
           struct given *ret)
 {
-    struct evald_value odd;
-    if (v->kind != EVALD_ARRAY && v->kind != EVALD_STRING && v->kind != EVALD_OBJECT)
+    struct evald_value *all;
+    struct evald_str *list;
+    size_t n;
+    if (!pylist_read(a->c, v, &all, &n))
         return is_no(a, k->name, v, "a list of strings");
-    if (!kwargs_walk(a->c, v, &ret->list, &ret->n, &odd)) {
+    size_t odd = kwargs_texts(a->c, all, n, &list);
+    if (odd < n) {
         evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s[%zu] is %s, not a string", a->place,
-                   k->name, ret->n, kind_name(&odd));
+                   k->name, odd, kind_name(&all[odd]));
         return false;
     }
-    if (ret->n == 0)
+    if (n == 0)
         return needs(a, k->name);
-    ret->n = sort((struct evald_str *)ret->list, ret->n);
+    ret->n = sort(list, n);
+    ret->list = list;
     return true;
 }
 

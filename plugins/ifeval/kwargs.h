@@ -6,17 +6,12 @@
 
 /* Fills ret, one for each kwarg of a's instruction, from an object; null is as if it were
  * not there, and what the instruction does not know is passed over.  false: evald_fail()
- * was called. Everything lives as long as the row. */
+ * was called.  Everything lives as long as the row. */
 bool kwargs_read(const struct answer *a, struct evald_str object,
                  struct given ret[KWARGS_MAX]);
 
-/* What Python walks as a list: the elements of an array, the characters of a string, the
- * keys of an object.  The kind of value must be one of the three.  false: element *ret_n is
- * no string, *ret_odd is it. */
-bool kwargs_walk(struct evald_call *c, const struct evald_value *value,
-                 const struct evald_str **ret, size_t *ret_n, struct evald_value *ret_odd);
-
-/* A text as messages show it: in quotes, and no more than its first characters. */
-const char *kwargs_shown(struct evald_call *c, struct evald_str s);
+/* The texts among n values, up to the first that is none: how many they are. */
+size_t kwargs_texts(struct evald_call *c, const struct evald_value *all, size_t n,
+                    struct evald_str **ret);
 
 #endif

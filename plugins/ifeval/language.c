@@ -327,9 +327,8 @@ poll_best(const struct poll *p, size_t *ret_lead)
 }
 
 const char *
-language_of_lines(struct evald_call *c, struct evald_str text)
+language_of_lines(struct evald_str text)
 {
-    (void)c;
     struct poll poll = { .n = 0 };
     struct evald_str rest = text, line;
     size_t left = text.len > 0 ? pytext_count(text, evald_s("\n")) + 1 : 0, lead = 0;

@@ -14,6 +14,6 @@ const char *language_detect(struct evald_str text);
 /* The language of most lines (parts between line feeds that have four characters or more
  * without the blanks around them); of several with as many lines, the one that comes first.
  * "en" when no line tells. */
-const char *language_of_lines(struct evald_call *c, struct evald_str text);
+const char *language_of_lines(struct evald_str text);
 
 #endif

@@ -15,38 +15,48 @@ is_language(struct answer *a, const char *const *languages)
     return false;
 }
 
-int
-check_sentences(struct answer *a, const struct given *given)
+static size_t
+count_sentences(struct answer *a)
 {
     static const char *const thai[] = { "th", NULL };
     static const char *const by_marks[] = { "zh-cn", "zh-tw", "ja", "hi", NULL };
-    size_t n;
     if (!count_needs_language(a->text))
-        n = sentences_english(a->c, a->text);
-    else if (is_language(a, thai))
-        n = sentences_thai(a->c, a->text);
-    else if (is_language(a, by_marks))
-        n = count_sentences_by_marks(a->text);
-    else
-        n = sentences_english(a->c, a->text);
-    return given_compares(n, &given[0], &given[1]);
+        return sentences_english(a->text);
+    if (is_language(a, thai))
+        return sentences_thai(a->text);
+    if (is_language(a, by_marks))
+        return count_sentences_by_marks(a->text);
+    return sentences_english(a->text);
+}
+
+int
+check_sentences(struct answer *a, const struct given *given)
+{
+    if (!a->sentences.known)
+        a->sentences = (struct counted){ true, count_sentences(a) };
+    return given_compares(a->sentences.n, &given[0], &given[1]);
+}
+
+static size_t
+count_all_words(struct answer *a)
+{
+    static const char *const thai[] = { "th", NULL };
+    static const char *const east_asian[] = { "zh-cn", "zh-tw", "ja", "ko", NULL };
+    if (!count_needs_language(a->text))
+        return count_words(a->text);
+    if (is_language(a, thai))
+        return words_thai(a->c, a->text);
+    if (is_language(a, east_asian))
+        return count_words_cjk(a->c, a->text);
+    return count_words(a->text);
 }
 
 int
 check_words(struct answer *a, const struct given *given)
 {
-    static const char *const thai[] = { "th", NULL };
-    static const char *const east_asian[] = { "zh-cn", "zh-tw", "ja", "ko", NULL };
-    size_t n;
-    if (!count_needs_language(a->text))
-        n = count_words(a->text);
-    else if (is_language(a, thai))
-        n = words_thai(a->c, a->text);
-    else if (is_language(a, east_asian))
-        n = count_words_cjk(a->c, a->text);
-    else
-        n = count_words(a->text);
-    return given_compares(n, &given[0], &given[1]);
+    if (!a->words.known)
+        a->words = (struct counted){ true, count_all_words(a) };
+    return given_compares(a->words.n, &given[0], &given[1]);
 }
 
 /* Of the split by \s?\*\*\*\s?: whether a piece is blank does not depend on the blanks that

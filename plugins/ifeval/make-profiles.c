@@ -258,7 +258,7 @@ main(int argc, char **argv)
     write_grams();
     write_kanji(argv[1]);
     free(entries);
-    if (fflush(stdout) != 0)
-        die("output", strerror(errno));
+    if (fflush(stdout) != 0 || ferror(stdout))
+        die("output", "cannot be written");
     return 0;
 }

@@ -1,17 +1,17 @@
 #define _GNU_SOURCE /* mempcpy */
 #include "pattern.h"
 
-#include "kwargs.h"
 #include "pyre.h"
+#include "pytext.h"
 
 static struct pyre *
-compile(const struct answer *a, const char *kwarg, struct evald_str pattern, unsigned flags)
+compile(struct answer *a, const char *kwarg, struct evald_str pattern, unsigned flags)
 {
     char why[PYRE_WHY];
     struct pyre *re = pyre_compile_with(pattern, flags, why);
     if (re == NULL)
         evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: invalid regex %s: %s", a->place,
-                   kwarg, kwargs_shown(a->c, pattern), why);
+                   kwarg, pytext_shown(a->c, pattern), why);
     return re;
 }
 
@@ -20,11 +20,11 @@ given_up(const struct answer *a, const char *kwarg, struct evald_str pattern,
          const char *why)
 {
     return evald_fail(a->c, EVALD_E_ROW, "kwargs[%zu].%s: regex %s: %s", a->place, kwarg,
-                      kwargs_shown(a->c, pattern), why);
+                      pytext_shown(a->c, pattern), why);
 }
 
 int
-pattern_search(const struct answer *a, const char *kwarg, struct evald_str pattern,
+pattern_search(struct answer *a, const char *kwarg, struct evald_str pattern,
                unsigned flags, struct evald_str text)
 {
     char why[PYRE_WHY];
@@ -32,33 +32,34 @@ pattern_search(const struct answer *a, const char *kwarg, struct evald_str patte
     struct pyre *re = compile(a, kwarg, pattern, flags);
     if (re == NULL)
         return -1;
-    int found = pyre_search(re, text, 0, &span, 1, why);
+    int found =
+        pyre_has_time(&a->budget, why) ? pyre_search(re, text, 0, &span, 1, why) : -1;
     pyre_free(re);
     return found < 0 ? given_up(a, kwarg, pattern, why) : found;
 }
 
 int64_t
-pattern_count(const struct answer *a, const char *kwarg, struct evald_str pattern,
+pattern_count(struct answer *a, const char *kwarg, struct evald_str pattern,
               unsigned flags, struct evald_str text)
 {
     char why[PYRE_WHY];
     struct pyre *re = compile(a, kwarg, pattern, flags);
     if (re == NULL)
         return -1;
-    int64_t n = pyre_count(re, text, why);
+    int64_t n = pyre_has_time(&a->budget, why) ? pyre_count(re, text, why) : -1;
     pyre_free(re);
     return n < 0 ? given_up(a, kwarg, pattern, why) : n;
 }
 
 int64_t
-pattern_count_split(const struct answer *a, const char *kwarg, struct evald_str pattern,
+pattern_count_split(struct answer *a, const char *kwarg, struct evald_str pattern,
                     struct evald_str text)
 {
     char why[PYRE_WHY];
     struct pyre *re = compile(a, kwarg, pattern, 0);
     if (re == NULL)
         return -1;
-    int64_t n = pyre_count_split(re, text, why);
+    int64_t n = pyre_has_time(&a->budget, why) ? pyre_count_split(re, text, why) : -1;
     pyre_free(re);
     return n < 0 ? given_up(a, kwarg, pattern, why) : n;
 }

@@ -8,13 +8,13 @@
  * called, as Python refuses the pattern or matching it takes too long. */
 
 /* Is it in text?  1 or 0. */
-int pattern_search(const struct answer *a, const char *kwarg, struct evald_str pattern,
+int pattern_search(struct answer *a, const char *kwarg, struct evald_str pattern,
                    unsigned flags, struct evald_str text);
 /* len(re.findall(...)) */
-int64_t pattern_count(const struct answer *a, const char *kwarg, struct evald_str pattern,
+int64_t pattern_count(struct answer *a, const char *kwarg, struct evald_str pattern,
                       unsigned flags, struct evald_str text);
 /* len(re.split(...)) */
-int64_t pattern_count_split(const struct answer *a, const char *kwarg,
+int64_t pattern_count_split(struct answer *a, const char *kwarg,
                             struct evald_str pattern, struct evald_str text);
 
 /* before, pattern and behind as one, without grouping. */

@@ -223,16 +223,14 @@ token_judge(struct token *t)
     }
 }
 
-enum starts { STARTS_NOT, STARTS_UNSURE };
-
 /* Whether a token can begin a sentence. */
-static enum starts
+static bool
 can_start(const struct token *t)
 {
     struct evald_str s = t->text;
     if (s.len == 1 && is_one_of(s.ptr[0], ";:,.!?"))
-        return STARTS_NOT;
-    return pytext_islower(first_letter(s)) ? STARTS_NOT : STARTS_UNSURE;
+        return false;
+    return !pytext_islower(first_letter(s));
 }
 
 /* A token's word: without the period that ends a sentence. */
@@ -261,8 +259,7 @@ token_judge_again(struct token *t, const struct token *next)
     }
     if (!initial && !is_number(t->text))
         return;
-    enum starts starts = can_start(next);
-    if (starts == STARTS_NOT || (initial && upper && !IS_LISTED(word, common_words)))
+    if (!can_start(next) || (initial && upper && !IS_LISTED(word, common_words)))
         t->breaks = false;
 }
 
@@ -392,9 +389,8 @@ count_sentences(struct count *count, struct evald_str text)
 }
 
 size_t
-sentences_english(struct evald_call *c, struct evald_str text)
+sentences_english(struct evald_str text)
 {
-    (void)c;
     struct count count = { 0 };
     count_sentences(&count, text);
     return count.n;
@@ -446,9 +442,8 @@ count_thai_line(struct evald_str line)
 }
 
 size_t
-sentences_thai(struct evald_call *c, struct evald_str text)
+sentences_thai(struct evald_str text)
 {
-    (void)c;
     size_t n = 0;
     struct evald_str rest = text, line;
     while (pytext_splitlines(&rest, &line))

@@ -17,8 +17,8 @@ strip_quotes(struct evald_str s)
 int
 check_end(struct answer *a, const struct given *given)
 {
-    struct evald_str text = strip_quotes(a->text), phrase = pytext_strip(given[0].text);
-    return pytext_ends(pytext_lower(a->c, text), pytext_lower(a->c, phrase));
+    struct evald_str text = strip_quotes(answer_lower(a)), phrase = pytext_strip(given[0].text);
+    return pytext_ends(text, pytext_lower(a->c, phrase));
 }
 
 /* What opens and closes a quotation in the languages that do not use " alone. */

@@ -1,4 +1,5 @@
-/* Thai by ICU's dictionary and some longer words of our own, emoji by Unicode's list of sequences (UTS #51). */
+/* Thai by ICU's dictionary and some longer words of our own, emoji by Unicode's list of
+ * sequences (UTS #51). */
 #include "words.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@
 
 /* ---- Thai ---- */
 
+/* Of ICU: it takes long to open, and one thread alone may use it. */
 static pthread_key_t breaker_key;
 static pthread_once_t breaker_once = PTHREAD_ONCE_INIT;
 
@@ -29,7 +31,7 @@ breaker_make_key(void)
         abort();
 }
 
-/* This thread's, which goes with it; NULL: ICU has no dictionary. */
+/* This thread's, closed when it ends; NULL: ICU has no dictionary. */
 static UBreakIterator *
 breaker(void)
 {
@@ -185,8 +187,8 @@ words_thai(struct evald_call *c, struct evald_str text)
 #define CANCEL_TAG     0xe007f
 #define SEQUENCE_CHARS 16 /* the longest one has 10 */
 
-/* Code points as they are read, and where each ends; what is joined is looked up with the
- * emoji style that the list has it with. */
+/* An emoji as the list has it: with the style where it needs one, whether the text has it or
+ * not. */
 struct sequence {
     UChar list_form[2 * SEQUENCE_CHARS + 8];
     int32_t len;

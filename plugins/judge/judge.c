@@ -93,16 +93,41 @@ read_template(struct evald_call *c, struct judge *j, struct evald_str template)
     return EVALD_OK;
 }
 
-static struct evald_str
-fill_template(struct evald_call *c, const struct judge *j, const struct evald_row *row)
+/* Of a message, as it is and as JSON: a template may name a long column very often. */
+#define PROMPT_MAX (16u << 20)
+
+static bool
+fill_template(struct evald_call *c, const struct judge *j, const struct evald_row *row,
+              struct evald_str *ret)
 {
+    struct evald_str values[COLUMNS];
     struct evald_buf b = EVALD_BUF;
+    bool needed[COLUMNS] = { false };
+    size_t len = 0;
+    for (size_t i = 0; i < j->n_pieces; i++)
+        if (j->pieces[i].column != COLUMNS)
+            needed[j->pieces[i].column] = true;
+    for (int i = 0; i < COLUMNS; i++) {
+        struct evald_buf value = EVALD_BUF;
+        if (needed[i] && row->cols[i].kind != EVALD_STRING)
+            pystr_put(c, &value, &row->cols[i]);
+        values[i] = row->cols[i].kind == EVALD_STRING ? row->cols[i].str : value.text;
+    }
+    for (size_t i = 0; i < j->n_pieces && len <= PROMPT_MAX; i++) {
+        const struct piece *piece = &j->pieces[i];
+        len += piece->text.len + (piece->column != COLUMNS ? values[piece->column].len : 0);
+    }
+    if (len > PROMPT_MAX)
+        return false;
+    b.room = len + 1;
+    b.text.ptr = evald_alloc(c, b.room);
     for (size_t i = 0; i < j->n_pieces; i++) {
         evald_put(c, &b, j->pieces[i].text);
         if (j->pieces[i].column != COLUMNS)
-            pystr_put(c, &b, &row->cols[j->pieces[i].column]);
+            evald_put(c, &b, values[j->pieces[i].column]);
     }
-    return b.text;
+    *ret = b.text;
+    return true;
 }
 
 /* ---- an instance ---- */
@@ -155,9 +180,19 @@ judge_open(struct evald_call *c, struct evald_str params, void **self)
 static int32_t
 ask(struct evald_call *c, const struct judge *j, const struct evald_row *row)
 {
+    static const char begin[] =
+        "{\"kind\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":";
     struct evald_buf b = EVALD_BUF;
-    evald_put(c, &b, evald_s("{\"kind\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":"));
-    evald_put(c, &b, evald_s(evald_quote(c, fill_template(c, j, row))));
+    struct evald_str prompt = { "", 0 };
+    if (fill_template(c, j, row, &prompt))
+        prompt = evald_s(evald_quote(c, prompt));
+    if (prompt.len == 0 || prompt.len > PROMPT_MAX)
+        return evald_fail(c, EVALD_E_ROW, "prompt_template: filled with the row's columns it is"
+                                          " longer than %u MiB", PROMPT_MAX >> 20);
+    b.room = sizeof begin + prompt.len + 4;
+    b.text.ptr = evald_alloc(c, b.room);
+    evald_put(c, &b, evald_s(begin));
+    evald_put(c, &b, prompt);
     evald_put(c, &b, evald_s("}]}"));
     return evald_ask_model(c, j->model.ptr, b.text);
 }
@@ -168,6 +203,7 @@ rate(struct evald_call *c, const struct judge *j, const struct evald_value *said
      struct evald_value *ret)
 {
     char why[PYRE_WHY];
+    struct pyre_budget budget = { 0 };
     struct pyre_span span[2];
     ret->kind = EVALD_NULL;
     for (size_t i = 0; i < j->n_regexes; i++) {
@@ -176,7 +212,8 @@ rate(struct evald_call *c, const struct judge *j, const struct evald_value *said
             return evald_fail(c, EVALD_E_CONFIG, "invalid regex %zu: %s", i, r->why);
         if (said->kind != EVALD_STRING)
             return evald_fail(c, EVALD_E_REMOTE, "the judge's reply is no text");
-        int found = pyre_search(r->re, said->str, 0, span, 2, why);
+        int found = pyre_has_time(&budget, why)
+                        ? pyre_search(r->re, said->str, 0, span, 2, why) : -1;
         if (found < 0)
             return evald_fail(c, EVALD_E_ROW, "judge_score_regexes[%zu]: %s", i, why);
         if (found == 0)

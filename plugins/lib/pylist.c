@@ -1,7 +1,7 @@
 #include "pylist.h"
 #include "pytext.h"
 
-#define UNIQUE_MAX 1000 /* members of an object that are looked at for duplicates */
+#define GONE UINT32_MAX /* the kind of a member that another of its name replaces */
 
 /* All of a container, in order: reading ahead keeps the host at one text at a time. */
 static size_t
@@ -23,30 +23,66 @@ members_of(struct evald_call *c, struct evald_str json, struct pylist_member **r
     return n;
 }
 
-static size_t
-as_dict(struct pylist_member *all, size_t n)
+/* By name, those of one name in the order they have; room is for half of them. */
+static void
+sort(struct pylist_member **list, struct pylist_member **room, size_t n)
 {
-    size_t kept = 0;
-    if (n > UNIQUE_MAX)
-        return n;
-    for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < kept && !pytext_same(all[k].key, all[i].key))
-            k++;
-        all[k] = k < kept ? (struct pylist_member){ all[k].key, all[i].value } : all[i];
-        kept += k == kept;
+    size_t half = n / 2;
+    if (n < 2)
+        return;
+    sort(list, room, half);
+    sort(list + half, room, n - half);
+    memcpy(room, list, half * sizeof *list);
+    for (size_t i = 0, k = half, to = 0; i < half; to++) {
+        bool second = k < n && pytext_order(list[k]->key, room[i]->key) < 0;
+        list[to] = second ? list[k++] : room[i++];
     }
+}
+
+/* Sorted; what a later member of the same name replaces is GONE from all. */
+static size_t
+as_dict(struct evald_call *c, struct pylist_member *all, size_t n, struct pylist_member ***ret)
+{
+    struct pylist_member **list = evald_alloc(c, (n + n / 2 + 1) * sizeof *list);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        list[i] = &all[i];
+    sort(list, list + n, n);
+    for (size_t i = 0; i < n; i++) {
+        if (kept > 0 && pytext_same(list[kept - 1]->key, list[i]->key)) {
+            list[kept - 1]->value = list[i]->value;
+            list[i]->value.kind = GONE;
+        } else {
+            list[kept++] = list[i];
+        }
+    }
+    *ret = list;
     return kept;
 }
 
 size_t
 pylist_members(struct evald_call *c, const struct evald_value *v, struct pylist_member **ret)
 {
+    struct pylist_member **sorted;
     *ret = NULL;
     if (v->kind != EVALD_ARRAY && v->kind != EVALD_OBJECT)
         return 0;
-    size_t n = members_of(c, v->str, ret);
-    return v->kind == EVALD_OBJECT ? as_dict(*ret, n) : n;
+    size_t n = members_of(c, v->str, ret), kept = 0;
+    if (v->kind == EVALD_ARRAY || as_dict(c, *ret, n, &sorted) == n)
+        return n;
+    for (size_t i = 0; i < n; i++)
+        if ((*ret)[i].value.kind != GONE)
+            (*ret)[kept++] = (*ret)[i];
+    return kept;
+}
+
+size_t
+pylist_sorted(struct evald_call *c, const struct evald_value *object,
+              struct pylist_member ***ret)
+{
+    struct pylist_member *all;
+    size_t n = members_of(c, object->str, &all);
+    return as_dict(c, all, n, ret);
 }
 
 static struct evald_value *
@@ -56,8 +92,7 @@ characters(struct evald_call *c, struct evald_str s, size_t *ret_n)
     size_t n = 0;
     for (const char *p = s.ptr, *end = p + s.len, *from = p; p < end; from = p) {
         pytext_next(&p, end);
-        struct evald_str one = { evald_alloc(c, (size_t)(p - from) + 1), (size_t)(p - from) };
-        memcpy((char *)one.ptr, from, one.len);
+        struct evald_str one = { from, (size_t)(p - from) };
         all[n++] = (struct evald_value){ EVALD_STRING, 0, 0, one };
     }
     *ret_n = n;

@@ -11,15 +11,19 @@ struct pylist_member {
     struct evald_value value;
 };
 
-/* The elements of an array, or the members of an object as a dict has them: each name once
- * (of more than a thousand members all), at its first place, with its last value.  Nothing of
- * other values.  *ret lives as long as the row. */
+/* The elements of an array, or the members of an object as a dict has them: each name once, at
+ * its first place, with its last value.  Nothing of other values.  *ret lives as long as the
+ * row. */
 size_t pylist_members(struct evald_call *c, const struct evald_value *v,
                       struct pylist_member **ret);
 
-/* list(v): the elements of an array, the characters of a string, the names of an object, each
- * a value that lives as long as the row.  false where Python has none: null, a number, a
- * boolean. */
+/* The members of an object, each name once with its last value, in the order of the names. */
+size_t pylist_sorted(struct evald_call *c, const struct evald_value *object,
+                     struct pylist_member ***ret);
+
+/* list(v): the elements of an array, the characters of a string (each a part of v's), the
+ * names of an object.  They live as long as the row.  false where Python has none: null, a
+ * number, a boolean. */
 bool pylist_read(struct evald_call *c, const struct evald_value *v, struct evald_value **ret,
                  size_t *ret_n);
 

@@ -17,6 +17,8 @@ static struct pyre *buckets[BUCKETS];
 static struct pyre *oldest, *newest; /* of those with refs 0 */
 static size_t n_idle, idle_bytes;
 
+_Thread_local int64_t pyre_compiled_ns;
+
 void
 pyre_set_reason(char why[PYRE_WHY], int number)
 {
@@ -85,7 +87,6 @@ pyre_dense(struct pyre *re)
         return re->sparse;
     p = program_new(&t, why);
     free(t.text);
-    free(t.groups);
     if (p == NULL)
         p = re->sparse;
     if (atomic_compare_exchange_strong(&re->dense, &none, p))
@@ -105,7 +106,6 @@ pattern_free(struct pyre *re)
         program_free(dense);
     program_free(re->sparse);
     free((char *)re->pattern.ptr);
-    free(re->groups);
     free(re);
 }
 
@@ -131,7 +131,6 @@ pattern_new(struct evald_str pattern, unsigned flags, char why[PYRE_WHY])
         pattern_free(re);
         return NULL;
     }
-    re->groups = t.groups;
     re->n_groups = t.n_groups;
     re->need = t.need;
     re->work = t.work;
@@ -147,7 +146,7 @@ static size_t
 pattern_bytes(const struct pyre *re)
 {
     const struct program *dense = atomic_load(&re->dense);
-    return sizeof *re + re->pattern.len + re->n_groups * sizeof *re->groups + re->sparse->size
+    return sizeof *re + re->pattern.len + re->sparse->size
            + (dense != NULL && dense != re->sparse ? dense->size : 0);
 }
 
@@ -221,7 +220,9 @@ pyre_compile_with(struct evald_str pattern, unsigned flags, char why[PYRE_WHY])
     if (re != NULL)
         return re;
 
+    int64_t begin = pyre_cpu_ns();
     struct pyre *mine = pattern_new(pattern, flags, why);
+    pyre_compiled_ns += pyre_cpu_ns() - begin;
     if (mine == NULL)
         return NULL;
     mine->hash = hash;

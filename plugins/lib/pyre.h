@@ -54,6 +54,14 @@ uint32_t pyre_groups(const struct pyre *re); /* without group 0 */
 int pyre_search(const struct pyre *re, struct evald_str text, size_t from,
                 struct pyre_span *spans, uint32_t n_spans, char why[PYRE_WHY]);
 
+/* The processor's time that the searches of one row may take together, two seconds, beside
+ * what each of them may; what it takes to compile patterns does not count.  Begins zeroed; of
+ * one thread.  To be asked before each search: false with a reason when it is spent. */
+struct pyre_budget {
+    int64_t look_ns, end_ns;
+};
+bool pyre_has_time(struct pyre_budget *budget, char why[PYRE_WHY]);
+
 /* Where many patterns are tried on one text: which kinds of bytes it has, once, and whether
  * the pattern may match then.  false: it does not, as pyre_search() would find for more. */
 uint64_t pyre_kinds(struct evald_str text);
@@ -84,19 +92,8 @@ int pyre_next(const struct pyre *re, struct evald_str text, struct pyre_walk *wa
 /* len(re.findall(text)), or -1 with a reason. */
 int64_t pyre_count(const struct pyre *re, struct evald_str text, char why[PYRE_WHY]);
 
-/* re.sub: *ret is text with every match replaced, text itself when there is none.  In
- * by, \1 to \99 and \g<1> \g<name> \g<0> are groups, empty when they took no part; \n \t \r
- * \a \b \f \v \\ and octal numbers are characters.  Returns the number of matches, or -1 with
- * a reason: also where Python finds by wrong, whether anything matches or not. */
-int64_t pyre_sub(struct evald_call *c, const struct pyre *re, struct evald_str text,
-                 struct evald_str by, struct evald_str *ret, char why[PYRE_WHY]);
-
-/* re.split: the pieces between matches, and behind each piece but the last the groups of the
- * match that ended it.  A group that took no part has ptr NULL.  Returns how many there are, 1
- * at least, or -1 with a reason; *ret lives as long as the row, its pieces are parts of text. */
-int64_t pyre_split(struct evald_call *c, const struct pyre *re, struct evald_str text,
-                   struct evald_str **ret, char why[PYRE_WHY]);
-/* Their number alone. */
+/* len(re.split(text)), or -1 with a reason: the pieces between matches, and for each match its
+ * groups. */
 int64_t pyre_count_split(const struct pyre *re, struct evald_str text, char why[PYRE_WHY]);
 
 #endif

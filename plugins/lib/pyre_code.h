@@ -12,7 +12,7 @@
 /* One translation of a pattern. */
 struct program {
     pcre2_code *code;
-    bool jit;   /* as machine code too */
+    bool jit;    /* as machine code too */
     size_t size; /* in bytes, of both */
 };
 
@@ -22,7 +22,6 @@ struct pyre {
     uint32_t refs, hash;
     struct evald_str pattern; /* a copy */
     unsigned flags;
-    struct group *groups; /* from 1 on; NULL: none */
     uint32_t n_groups;
     uint64_t need;                   /* as in the translation */
     uint32_t work;                   /* of the sparse one */
@@ -33,6 +32,10 @@ struct pyre {
 /* The pattern with many callouts, made when it is asked for; the one with few when it cannot
  * be had.  Any thread. */
 const struct program *pyre_dense(struct pyre *re);
+
+/* The processor's time that this thread has taken, and what of it compiled patterns. */
+int64_t pyre_cpu_ns(void);
+extern _Thread_local int64_t pyre_compiled_ns;
 
 /* pyre_search() with options of PCRE2 and a clock that goes on: zeroed at the beginning. */
 int pyre_run(const struct pyre *re, struct evald_str text, size_t from, uint32_t options,

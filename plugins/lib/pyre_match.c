@@ -9,6 +9,7 @@
 #include "pyre_code.h"
 
 #define MATCH_CPU_NS 70000000
+#define ROW_CPU_NS INT64_C(2000000000)
 #define LOOK_NS 8000000 /* before that nobody asks for the processor's time, which takes long */
 #define MEMORY_MAX (64u << 20)
 #define STACK_SIZE (256u << 10)
@@ -101,6 +102,12 @@ now_ns(clockid_t id)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+int64_t
+pyre_cpu_ns(void)
+{
+    return now_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* The time that passes is had for little; the processor's counts. */
 static int
 look_at_clock(struct pyre_clock *clock)
@@ -110,11 +117,30 @@ look_at_clock(struct pyre_clock *clock)
         clock->look_ns = now + LOOK_NS;
     if (now < clock->look_ns)
         return 0;
-    int64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    int64_t cpu = pyre_cpu_ns();
     if (clock->end_ns == 0)
         clock->end_ns = cpu + MATCH_CPU_NS - LOOK_NS;
     clock->look_ns = now + clock->end_ns - cpu;
     return cpu < clock->end_ns ? 0 : PCRE2_ERROR_MATCHLIMIT;
+}
+
+bool
+pyre_has_time(struct pyre_budget *budget, char why[PYRE_WHY])
+{
+    int64_t now = now_ns(CLOCK_MONOTONIC_COARSE);
+    if (budget->look_ns == 0)
+        budget->look_ns = now + LOOK_NS;
+    if (now < budget->look_ns)
+        return true;
+    int64_t cpu = pyre_cpu_ns() - pyre_compiled_ns;
+    if (budget->end_ns == 0)
+        budget->end_ns = cpu + ROW_CPU_NS - LOOK_NS;
+    if (cpu >= budget->end_ns) {
+        snprintf(why, PYRE_WHY, "all that is matched in this row takes too long");
+        return false;
+    }
+    budget->look_ns = now + LOOK_NS;
+    return true;
 }
 
 static int

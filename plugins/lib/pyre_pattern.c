@@ -148,9 +148,18 @@ reader_take_octal(struct reader *r, int most)
 /* ---- groups ---- */
 
 static uint32_t
+sum_of(struct evald_str name)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < name.len; i++)
+        sum = sum * 31 + (unsigned char)name.ptr[i];
+    return sum % NAMED;
+}
+
+static uint32_t
 group_named(const struct reader *r, struct evald_str name)
 {
-    for (uint32_t i = 1; i <= r->n_groups; i++)
+    for (uint32_t i = r->named[sum_of(name)]; i != 0; i = r->groups[i].next_named)
         if (r->groups[i].name.len == name.len
             && memcmp(r->groups[i].name.ptr, name.ptr, name.len) == 0)
             return i;
@@ -215,6 +224,11 @@ new_group(struct reader *r, struct evald_str name)
         r->groups = more;
     }
     r->groups[++r->n_groups] = (struct group){ .name = name };
+    if (name.len > 0) {
+        uint32_t *first = &r->named[sum_of(name)];
+        r->groups[r->n_groups].next_named = *first;
+        *first = r->n_groups;
+    }
     return r->n_groups;
 }
 
@@ -331,7 +345,7 @@ read_look(struct reader *r, const char *open, bool is_behind, struct width *ret)
 static bool
 read_conditional(struct reader *r, struct width *ret)
 {
-    struct evald_str name;
+    struct evald_str name = { "", 0 };
     struct width yes, no = nothing_wide;
     uint32_t group = 0;
     char text[24];
@@ -613,6 +627,10 @@ read_quantifier(struct reader *r, size_t at, size_t inner, bool captures, struct
         put_callout_at(r, inner);
     if (punctuated)
         put_callout_at(r, at);
+    if (max == 0 && inner > 0) { /* else PCRE2 10.42 takes a \A in it for that of all */
+        put_at(r, at, "(?:");
+        reader_put(r, ")");
+    }
     if (max == WIDTH_MAX)
         snprintf(text, sizeof text, "{%u,}", min);
     else
@@ -764,12 +782,12 @@ pyre_translate(struct evald_str pattern, unsigned flags, bool dense, struct tran
         good = reader_fail(&r, "unbalanced parenthesis");
     if (good && r.last_asked > r.n_groups)
         good = reader_fail(&r, "invalid group reference");
+    free(r.groups);
     if (!good) {
-        free(r.groups);
         free(r.out);
         return false;
     }
-    *ret = (struct translation){ r.out, r.len, r.groups, r.n_groups, times(w.ways, w.len),
-                                 w.need, r.atomic };
+    *ret = (struct translation){ r.out, r.len, r.n_groups, times(w.ways, w.len), w.need,
+                                 r.atomic };
     return true;
 }

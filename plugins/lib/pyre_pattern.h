@@ -7,12 +7,9 @@
 
 #include "pyre.h"
 
-struct group;
-
 struct translation {
     char *text; /* for PCRE2; with its length */
     size_t len;
-    struct group *groups; /* from 1 on; names are parts of the pattern.  NULL: no groups */
     uint32_t n_groups;
     uint32_t work; /* steps that a match may take without a callout from one place on, beside
                       walking through the text once; UINT32_MAX: or more */
@@ -28,7 +25,7 @@ struct translation {
  * the length of the text.  dense: so many that this is some 16 times the length of the text,
  * whatever the pattern; slower, for long texts and strange patterns.
  *
- * false with a reason; else free() text and groups. */
+ * false with a reason; else free() text. */
 bool pyre_translate(struct evald_str pattern, unsigned flags, bool dense,
                     struct translation *ret, char why[PYRE_WHY]);
 
@@ -38,7 +35,7 @@ extern const uint64_t pyre_kind[256];
 
 /* ---- shared by the two ---- */
 
-enum { FLAG_I = PYRE_IGNORECASE, FLAG_M = PYRE_MULTILINE, FLAG_S = PYRE_DOTALL, 
+enum { FLAG_I = PYRE_IGNORECASE, FLAG_M = PYRE_MULTILINE, FLAG_S = PYRE_DOTALL,
        FLAG_X = 8, FLAG_A = 16, FLAG_U = 32, FLAG_L = 64 };
 
 /* How many code points a piece may match, in how many ways (1 at least), and through how many
@@ -51,8 +48,11 @@ struct width {
 struct group {
     struct evald_str name; /* empty: it has none */
     struct width width;
+    uint32_t next_named; /* of those whose names' bytes sum up alike; 0: none */
     bool closed;
 };
+
+#define NAMED 256
 
 struct reader {
     const char *at, *end, *begin;
@@ -60,6 +60,7 @@ struct reader {
     size_t len, room;
     struct group *groups; /* groups[0] is not used */
     uint32_t n_groups, groups_room;
+    uint32_t named[NAMED]; /* the first group for each sum of a name */
     uint32_t last_asked;    /* the largest number of a (?(N)...) */
     uint32_t behind_groups; /* in a look-behind: groups before it, plus 1; else 0 */
     size_t inner;           /* of the last item, a group: where it begins inside; else 0 */

@@ -5,17 +5,12 @@
 #include "common/pyrepr.h"
 #include "pylist.h"
 #include "pystr.h"
+#include "pytext.h"
 
-#define DEPTH_MAX 1000  /* deeper than the host lets through; for the stack's sake */
+#define DEPTH_MAX 1000 /* deeper than the host lets through; for the stack's sake */
 
 static void put_repr(struct evald_call *c, struct evald_buf *b, const struct evald_value *v,
                      int depth);
-
-static bool
-same_text(struct evald_str a, struct evald_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
 
 /* ---- numbers ---- */
 
@@ -112,7 +107,7 @@ put_repr(struct evald_call *c, struct evald_buf *b, const struct evald_value *v,
         if (!(v->flags & EVALD_INTEGER))
             put_float(c, b, v->num);
         else
-            evald_put(c, b, same_text(v->str, evald_s("-0")) ? evald_s("0") : v->str);
+            evald_put(c, b, pytext_is(v->str, "-0") ? evald_s("0") : v->str);
         return;
     case EVALD_STRING:
         put_quoted(c, b, v->str);

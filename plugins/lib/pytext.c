@@ -6,6 +6,8 @@
 #include <unictype.h>
 #include <unistr.h>
 
+#define SHOWN_MAX 60 /* characters of pytext_shown() */
+
 static const uint8_t *
 bytes(const char *p)
 {
@@ -339,6 +341,17 @@ pytext_replace(struct evald_call *c, struct evald_str s, struct evald_str what,
     }
     p = mempcpy(p, s.ptr, s.len);
     return (struct evald_str){ out, (size_t)(p - out) };
+}
+
+const char *
+pytext_shown(struct evald_call *c, struct evald_str s)
+{
+    const char *p = s.ptr, *end = p + s.len;
+    for (int i = 0; i < SHOWN_MAX && p < end; i++)
+        pytext_next(&p, end);
+    bool cut = p < end;
+    const char *quoted = evald_quote(c, (struct evald_str){ s.ptr, (size_t)(p - s.ptr) });
+    return cut ? evald_fmt(c, "%s...", quoted).ptr : quoted;
 }
 
 /* ---- numbers ---- */

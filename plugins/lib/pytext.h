@@ -20,6 +20,14 @@ pytext_is(struct evald_str a, const char *z)
 {
     return pytext_same(a, evald_s(z));
 }
+/* Below, at or above 0: by code point, which the bytes of UTF-8 are in the order of. */
+static inline int
+pytext_order(struct evald_str a, struct evald_str b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
 
 /* The character at *at, which is before end; *at moves behind it. */
 uint32_t pytext_next(const char **at, const char *end);
@@ -59,6 +67,8 @@ struct evald_str pytext_lower(struct evald_call *c, struct evald_str s); /* s.lo
 /* s.replace(what, by); what not empty.  s itself when it is not there. */
 struct evald_str pytext_replace(struct evald_call *c, struct evald_str s, struct evald_str what,
                                 struct evald_str by);
+/* As messages show it: in quotes, and no more than its first 60 characters. */
+const char *pytext_shown(struct evald_call *c, struct evald_str s);
 
 /* ---- numbers ---- */
 

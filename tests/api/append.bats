@@ -154,8 +154,9 @@ acknowledged_at_least() {
 }
 
 @test "a job has the rows of its submission, over a restart too" {
-    start_server models --latency-ms 25
-    start_evald "$(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')")"
+    start_server models
+    hold_after models 20
+    start_evald "$(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')") limits = { shutdown_grace_ms = 50; };"
     chat_rows 200 | put_rows d
     put_benchmark b d basic::equality
     submit b m
@@ -165,6 +166,7 @@ acknowledged_at_least() {
     stop_evald
     start_evald
     posts 204 "" $at/append-rows/d "{\"rows\":[$(chat_rows 50 | paste -sd,)]}"
+    release models
     job_ends b 0 completed
     contains "$(job_result b 0)" '"num_correct":200.0,"num_total":200'
     submit b baseline::oracle

@@ -169,6 +169,21 @@ NEAR='{"name":"EmbeddingSimilarity","score":0.5,"metadata":{},"error":null}'
     fails answer-similarity 'embedding model: HTTP 500: The server had an error' '{"type":"basic","embedding_model":"broken"}'
 }
 
+@test "an average passes over rows in error, and the statistics say how many and what they hide" {
+    local got
+    got=$(evald_post /v1/scoring/score "$(score factuality \
+        '{"type":"basic","aggregation_functions":["average","accuracy","categorical_count"]}' \
+        "$(row),$(row '"input_query":"[cut]"'),$(row '"input_query":"[silent]"')")")
+    [ "$(http_status)" = 200 ]
+    contains "$got" '"aggregated_results":{"average":{"average":0.6},"accuracy":{"accuracy":0.19999999999999998,"num_correct":0.6,"num_total":3},"categorical_count":{"categorical_count":{"0.6":1,"None":2}}}'
+    contains "$got" '"n_total":3,"n_scored":1,"n_errored":2,"n_abstained":0,'
+    [ "$(jq -c '.statistics[].bounds | map(. * 1000 | round)' <<<"$got")" = '[200,867]' ] || { echo "$got" >&2; false; }
+    got=$(evald_post /v1/scoring/score "$(score factuality null "$(row '"input_query":"[cut]"')")")
+    contains "$got" '"aggregated_results":{"average":{"average":null}}'
+    contains "$got" '"n_scored":0,"n_errored":1,'
+    contains "$got" '"bounds":[0.0,1.0]'
+}
+
 @test "what the caller gave is a 400, and nothing is asked" {
     post_says 400 "row 0: missing column 'context'" /v1/scoring/score \
         "$(score context-recall null '{"input_query":"q","expected_answer":"e","generated_answer":"g"}')"
@@ -176,8 +191,8 @@ NEAR='{"name":"EmbeddingSimilarity","score":0.5,"metadata":{},"error":null}'
         "$(score context-recall null '{"input_query":"q","expected_answer":"e","context":"c"}')"
     post_says 400 "row 0: column 'generated_answer' is null" /v1/scoring/score "$(score faithfulness null "$(row '"generated_answer":null')")"
     post_says 400 "row 0: column 'context' is empty" /v1/scoring/score "$(score context-relevancy null "$(row '"context":[]')")"
-    post_says 400 "Model 'nope' not found" /v1/scoring/score "$(score factuality '{"type":"basic","judge_model":"nope"}')"
-    post_says 400 "Model 'nope' not found" /v1/scoring/score "$(score answer-similarity '{"type":"basic","embedding_model":"nope"}')"
+    post_says 400 "scoring function 'braintrust::factuality': judge_model: Model 'nope' not found" /v1/scoring/score "$(score factuality '{"type":"basic","judge_model":"nope"}')"
+    post_says 400 "scoring function 'braintrust::answer-similarity': embedding_model: Model 'nope' not found" /v1/scoring/score "$(score answer-similarity '{"type":"basic","embedding_model":"nope"}')"
     post_says 400 'embedding_model: ' /v1/scoring/score "$(score answer-similarity '{"type":"basic","embedding_model":7}')"
     count_is judge chat 0
     count_is judge embeddings 0

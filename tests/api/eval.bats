@@ -328,6 +328,23 @@ asks() {
     [ "$(sent '.messages[0].content[1].type')" = '"image_url"' ]
 }
 
+@test "evaluate_rows: a user's context goes along, the system's and what is unknown does not" {
+    asks '[{"expected_answer":"x","chat_completion_input":[{"role":"system","content":"s","context":"c","name":"n"},{"role":"user","content":"p","context":"c","name":"n"},{"role":"user","content":"p","context":null}]}]'
+    [ "$(sent .messages)" = '[{"role":"system","content":"s"},{"role":"user","content":"p","context":"c"},{"role":"user","content":"p"}]' ]
+}
+
+@test "evaluate_rows: what a user or the system says is a string, an item, or items" {
+    local message why='message 0: content is neither a string nor content items'
+    for message in '"user","content":null' '"user","content":1' '"system","content":null' '"user","content":["p"]' '"user","content":[null]' \
+        '"user","content":{"text":"p"}' '"user","content":{"type":"text"}' '"user","content":[{"type":"text","text":1}]' '"user","content":{"type":"image"}'; do
+        post_says 400 "$why" $four/evaluations "$(call "[{\"expected_answer\":\"x\",\"chat_completion_input\":[{\"role\":$message}]}]" '["basic::equality"]' '' echo/oracle)"
+    done
+    post_says 400 'message 0: context is neither a string nor content items' $four/evaluations \
+        "$(call '[{"expected_answer":"x","chat_completion_input":[{"role":"user","content":"p","context":1}]}]' '["basic::equality"]' '' echo/oracle)"
+    post_says 400 'message 0 has no content' $four/evaluations \
+        "$(call '[{"expected_answer":"x","chat_completion_input":[{"role":"user","tool_calls":[]}]}]' '["basic::equality"]' '' echo/oracle)"
+}
+
 @test "evaluate_rows: without a limit of tokens, or with 0, the server's own counts; greedy is temperature 0" {
     row='[{"expected_answer":"x","completion_input":"\"p\""}]'
     for sampling in '{}' '{"max_tokens":0}' '{"max_tokens":null,"strategy":{"type":"greedy"},"repetition_penalty":null}'; do

@@ -107,7 +107,7 @@ asked() {
 }
 
 @test "D31: a judge that nobody knows is a 400 before anything is asked" {
-    post_says 400 "Invalid value: scoring function 'llm-as-judge::base': Model 'nope' not found. Use 'client.models.list()' to list available Models." \
+    post_says 400 "Invalid value: scoring function 'llm-as-judge::base': judge_model: Model 'nope' not found. Use 'client.models.list()' to list available Models." \
         /v1/scoring/score "$(score "$(rows good)" "$(judge nope)")"
     post_says 400 "Model 'meta-llama/Llama-3.1-405B-Instruct' not found" /v1/scoring/score "$(score "$(rows good)" null)"
     rows good | put_rows unknown
@@ -175,6 +175,29 @@ asked() {
 register() {
     posts 200 null /v1/scoring-functions \
         "{\"scoring_fn_id\":\"$1\",\"description\":\"d\",\"return_type\":{\"type\":\"number\"},\"provider_id\":\"$2\",\"params\":$3}"
+}
+
+# own PARAMS SCORE AGGREGATED: what the function own makes of a good row.
+own() {
+    posts 200 "{\"results\":{\"own\":{\"score_rows\":[{\"score\":$2,\"judge_feedback\":\"Grade: 7\"}],\"aggregated_results\":$3}}}" \
+        /v1/scoring/score "{\"input_rows\":[$(rows good)],\"scoring_functions\":{\"own\":$1}}" -H 'Evald-Extensions: off'
+}
+
+@test "D1, D2: params of a request replace the function's whole, and for it alone" {
+    local counted='{"categorical_count":{"categorical_count":{"7":1}}}' listed
+    register own llm-as-judge "$(judge grader '' '["categorical_count"]' 'mine: {generated_answer}')"
+    listed=$(evald_get /v1/scoring-functions/own)
+    own null '"7"' "$counted"
+    own "$(judge slow '["([A-Z])"]')" '"G"' '{}'
+    own '{"type":"llm_as_judge","judge_model":"grader","prompt_template":"other: {generated_answer}"}' null '{}'
+    post_says 400 'prompt_template is needed' /v1/scoring/score \
+        "{\"input_rows\":[$(rows good)],\"scoring_functions\":{\"own\":{\"type\":\"llm_as_judge\",\"judge_model\":\"grader\"}}}"
+    own null '"7"' "$counted"
+    [ "$(asked | grep -ao '[a-z]*: good')" = $'mine: good\nother: good\nmine: good' ] || { asked >&2; false; }
+    [ "$(evald_get /v1/scoring-functions/own)" = "$listed" ]
+    scores '{"score_rows":[{"score":"7","judge_feedback":"Grade: 7"}],"aggregated_results":{}}' \
+        "$(rows good)" "$(judge org/judge)"
+    post_says 400 "Model 'meta-llama/Llama-3.1-405B-Instruct' not found" /v1/scoring/score "$(score "$(rows good)" null)"
 }
 
 @test "a job goes on with the function it began with, deleted or not" {

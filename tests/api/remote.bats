@@ -340,11 +340,15 @@ in_background() {
         -H 'Content-Type: application/json' -H 'Prefer: wait=600' -d "$body" \
         "http://evald$jobs" 3>&- &
     patient=$!
-    joined() {
-        post_says 503 'the same request is under way' $jobs "$body" -H "$key" \
-            -H 'Prefer: respond-async' 2>/dev/null
+    # a look that begins nothing itself: another body, which the key's request refuses and, as
+    # long as there is none, the unknown model does
+    under_way() {
+        post_says 409 "Idempotency-Key 'k' was sent with another request" $jobs \
+            "{\"benchmark_config\":$(config nobody)}" -H "$key" 2>/dev/null
     }
-    wait_for joined
+    wait_for under_way
+    post_says 503 'the same request is under way' $jobs "$body" -H "$key" \
+        -H 'Prefer: respond-async'
     contains "$(evald_get /v1alpha/eval/jobs)" '"data":[]'
     server data /release
     wait "$patient"

@@ -317,3 +317,43 @@ regexes() {
     job_result endless "$JOB" | jq -e --arg f "$choice" '.scores[$f].score_rows | map(.score) == [0, null, 0]
         and (.[1].error | .code == "bad_row" and (.message | startswith("row 1: ")))'
 }
+
+# Rows and parameters from a file: a command line is too short for them.
+# scores_file STATUS PART ROW-FILTER FUNCTION [PARAMS-FILTER]: jq makes both.
+scores_file() {
+    jq -cn "{input_rows: [$(row) + ($3)], scoring_functions: {\"$4\": (${5:-null})}}" >"$EVALD_DIR/body"
+    post_says "$1" "$2" /v1/scoring/score "@$EVALD_DIR/body" -H 'Evald-Extensions: off'
+}
+
+@test "an array among many others is not taken apart for each of them" {
+    scores_file 200 '"score_rows":[{"score":0.0}]' '{expected_answer: [range(200000) | 1],
+        generated_answer: [range(50000) | [1]]}' basic::subset_of
+    scores_file 200 '"score_rows":[{"score":1.0}]' '{expected_answer: [[[range(1000)]]],
+        generated_answer: [(range(20000) | [[[]]]), [[[range(1000)]]]]}' basic::subset_of
+}
+
+@test "articles and blanks of an answer are left out once, not for each that is expected" {
+    scores_file 200 '"score_rows":[{"score":0.0}]' '{generated_answer: ([range(300000) | "a"] | join(" ") + " b"),
+        expected_answer: ([range(100000) | "a"] | tojson)}' basic::docvqa
+    scores_file 200 '"score_rows":[{"score":1.0}]' '{generated_answer: "  The  two   ,and an x ",
+        expected_answer: ([(range(20) | "no"), "2 and x"] | tojson)}' basic::docvqa
+}
+
+@test "a template that makes too much of a column is its row's error" {
+    scores_file 400 "Invalid value: row 0: prompt_template: filled with the row's columns it is longer than 16 MiB" \
+        '{input_query: ([range(20000) | "0123456789"] | join(""))}' "$judge" \
+        '{type: "llm_as_judge", judge_model: "m", prompt_template: ([range(9000) | "{input_query}"] | join(""))}'
+}
+
+@test "many regexes that are slow together are their row's error" {
+    scores_file 400 ']: all that is matched in this row takes too long' \
+        '{generated_answer: "aaaaaaaaaaaaaaaaaaa!"}' "$choice" \
+        '{type: "regex_parser", parsing_regexes: [range(20000) | "(?:\(.)z)?(a+)+$"]}'
+}
+
+@test "an instruction that is there often looks at a long answer once" {
+    scores_file 200 '"score_rows":[{"score":0.0,"weight":3000.0}]' '{generated_answer: ([range(30000) | "é👍 "] | join("")),
+        instruction_id_list: [range(1000) | "change_case:capital_word_frequency", "keywords:letter_frequency", "startend:end_checker"],
+        kwargs: [range(1000) | {capital_frequency: 9, capital_relation: "at least"},
+            {letter: "ß", let_frequency: 2, let_relation: "at least"}, {end_phrase: "É"}]}' basic::ifeval
+}

@@ -93,6 +93,18 @@ replay() {
     [[ "$output" == *"came      no plugin has no::such"* ]]
 }
 
+@test "a scorer that two different files declare is an error that names both, one that is copied none" {
+    mkdir more
+    cp "$EVALD_BUILDDIR/plugins/.libs/basic.so" more
+    equality a x >c.jsonl
+    EVALD_PLUGIN_PATH=$PWD/more:$EVALD_PLUGIN_PATH conformance c.jsonl
+    [ "$status" -eq 0 ]
+    echo >>more/basic.so
+    EVALD_PLUGIN_PATH=$PWD/more:$EVALD_PLUGIN_PATH conformance c.jsonl
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: basic::equality is declared by $PWD/more/basic.so and $EVALD_BUILDDIR/plugins/.libs/basic.so: evald would take neither" ]
+}
+
 @test "a runner that dies costs its case, and the others are played" {
     { crash a fine; crash b crash; crash c fine; crash d exit; crash e fine; } >c.jsonl
     conformance c.jsonl
@@ -144,6 +156,34 @@ replay() {
     conformance c.jsonl
     [ "$status" -eq 2 ]
     [ "$output" = 'evalctl: c.jsonl:3: unknown kind of case: scorer "nonsense"' ]
+}
+
+@test "params that are no object are named by file and line" {
+    equality a x | jq -c '.params = []' >c.jsonl
+    conformance c.jsonl
+    [ "$status" -eq 2 ]
+    [ "$output" = 'evalctl: c.jsonl:1: the "params" of a case are an object or null' ]
+}
+
+@test "a line that is too long is named once" {
+    { equality a x; printf '{"id":"%*s"}\n' 17000000 x; } >c.jsonl
+    conformance c.jsonl
+    [ "$status" -eq 2 ]
+    [ "$output" = 'evalctl: c.jsonl:2: the row is longer than 16 MiB' ]
+}
+
+@test "lines may end with CRLF, be empty, and begin with a byte order mark" {
+    printf '\xef\xbb\xbf\n%s\r\n\r\n%s' "$(equality a x)" "$(equality b x)" >c.jsonl
+    conformance c.jsonl
+    [ "$status" -eq 0 ]
+    [[ "${lines[1]}" =~ ^basic::equality\ +2\ +2\  ]]
+}
+
+@test "a runner that is not there is an error, and no plugin's fault" {
+    equality a x >c.jsonl
+    EVALD_LIBEXECDIR=/nowhere run "$EVALCTL" conformance c.jsonl
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: /nowhere/evald-runner: No such file or directory" ]
 }
 
 @test "a file that is not there ends with 2" {
@@ -244,8 +284,8 @@ replay() {
 @test "every rule is held to by evald, also beyond what was recorded" {
     run "$EVALCTL" --json conformance "$EVALD_SRCDIR/tests/cli/decided.jsonl"
     [ "$(jq -c '[.rules[] | select(.cases + .differing > 0) | [.rule, .cases + .differing]]' <<<"$output")" = \
-        '[["messages-as-given",1],["null-aggregate",2],["random-kwargs",3],["extra-kwargs",1],["checked-first",1],["max-tokens-null",1],["chat-input-array",1],["config-range",5],["own-prompts",2]]' ]
-    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[1,17,0]' ]
+        '[["messages-as-given",1],["template-names",1],["null-aggregate",3],["random-kwargs",3],["extra-kwargs",3],["checked-first",2],["max-tokens-null",1],["chat-input-array",1],["config-range",8],["own-prompts",2]]' ]
+    [ "$(jq -c '[.all.agreeing, .all.decided_otherwise, .all.differing]' <<<"$output")" = '[3,25,0]' ]
     [ "$status" -eq 0 ]
 }
 
@@ -304,6 +344,21 @@ row='"row":{"generated_answer":"twice","input_query":"Q"}'
     replay '{"plugin":"basic::equality","row":{"expected_answer":1,"generated_answer":1},"like":{"expected_answer":1}}'
     [ "$status" -eq 1 ]
     [[ "$output" == *"the row that it is like failed with bad_row"* ]]
+}
+
+@test "like with an error expected lets both rows fail, and not one of them" {
+    REPLAY_FILE=$EVALD_BUILDDIR/plugins/.libs/basic.so
+    local whole='{"expected_answer":1,"generated_answer":1}' part='{"expected_answer":1}'
+    local begin='{"plugin":"basic::equality","row"' end='"expect":{"error":"caller"}}'
+    replay "$begin:$part,\"like\":$part,$end"
+    [ "$status" -eq 0 ]
+    replay "$begin:$whole,\"like\":$whole,$end"
+    [ "$status" -eq 0 ]
+    replay "$begin:$whole,\"like\":$part,$end"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"did not fail, and the row that it is like failed with bad_row"* ]] || false
+    replay "$begin:$part,\"like\":$whole,$end"
+    [ "$status" -eq 1 ]
 }
 
 @test "caller is an error of the row or of the params, and not the judge's" {

@@ -118,3 +118,13 @@ compile_scorer() {
     run "$EVALD" --check-config --config "$EVALD_SRCDIR/etc/evald.conf"
     [ "$status" -eq 0 ] || { echo "$output"; return 1; }
 }
+
+# But for those that name groups and users, which are not everywhere.
+@test "the example configuration is good with the examples in it" {
+    (umask 077 && echo secret | tee key >hub.key)
+    sed -e 's/^#\([^ ]\|  \)/\1/' -e '/^socket/d; /^access/d' \
+        -e "s|/etc/evald/|$PWD/|" "$EVALD_SRCDIR/etc/evald.conf" >evald.conf
+    grep -q '^roles' evald.conf
+    run "$EVALD" --check-config --config evald.conf
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
+}

@@ -69,6 +69,18 @@ differs() {
     evaluation '.expect.statistics = {}' | differs '  came      {"generations":'
 }
 
+@test "of a long answer the part that differs is shown" {
+    local many='.row.input_rows |= [range(100) as $i | .[0]] | .expect_requests |= [range(100) as $i | .[0]]
+        | .expect.generations |= [range(100) as $i | .[0]]
+        | .expect.scores["basic::equality"] = {score_rows: [range(100) | {score: 1.0}], aggregated_results: {accuracy: {accuracy: 0.25, num_correct: 100.0, num_total: 100}}}'
+    evaluation "$many" >c.jsonl
+    run "$EVALCTL" conformance c.jsonl
+    contains "$output" '"accuracy":0.25,'
+    contains "$output" '"accuracy":1.0,"num_correct":100.0,'
+    [ "$(wc -L <<<"$output")" -lt 700 ]
+    evaluation "$many"' | .expect.generations[0].generated_answer = "é"' | differs '  came      {"generations":[{"generated_answer":"x"},'
+}
+
 @test "requests may come in any order of rows" {
     evaluation '.expect_requests |= reverse' | agrees
 }
@@ -98,9 +110,16 @@ differs() {
         | .expect_requests = [.expect_requests[0] | {kind: "completion", model, content: [{type: "text", text: "p"}, {type: "text", text: "q"}], sampling_params}]' | agrees
 }
 
+@test "a completion may be one item" {
+    evaluation '.row.input_rows |= [{expected_answer: "x", completion_input: ({type: "text", text: "p"} | tojson)}]
+        | .expect.generations |= .[:1]
+        | .expect.scores["basic::equality"] = {score_rows: [{score: 1.0}], aggregated_results: {accuracy: {accuracy: 1.0, num_correct: 1.0, num_total: 1}}}
+        | .expect_requests |= [{kind: "completion", model: "cand", content: {type: "text", text: "p"}, sampling_params: .[0].sampling_params}]' | agrees
+}
+
 @test "a judge is asked behind the candidate of its row, at the same server" {
     judged | agrees
-    judged '.expect_requests |= [.[2, 3, 0, 1]]' | differs 'asked a judge before the candidate of its row'
+    judged '.expect_requests |= [.[2, 3, 0, 1]]' | differs 'asked for a row in another order than is listed'
 }
 
 @test "where an error is expected an answer differs, and the other way round" {
@@ -118,6 +137,13 @@ differs() {
     judged 'del(.row.input_rows[0].expected_answer) | .expect = {error: true} | .expect_requests |= .[:2]' | agrees
     evaluation '.row.input_rows |= .[:1] | .row.input_rows[0] |= del(.expected_answer) | .expect = {error: true}
         | .expect_requests = []' | differs 'asked for what is not listed: '
+}
+
+@test "a judge that fails in one row may have been asked of others, and of nothing else" {
+    judged '.row.benchmark_config.scoring_params["llm-as-judge::base"].judge_score_regexes = ["("]
+        | .expect = {error: true} | .expect_requests |= .[:3]' | agrees
+    judged '.row.benchmark_config.scoring_params["llm-as-judge::base"].judge_score_regexes = ["("]
+        | .expect = {error: true} | .expect_requests = [.expect_requests[0] | .messages[0].content = "z"]' | differs 'did not ask: '
 }
 
 @test "requests of an evaluation that failed are not the next one's" {
@@ -146,8 +172,24 @@ differs() {
     [ "$(echo *)" = "c.jsonl moody" ]
 }
 
-@test "on SIGINT nothing stays, no evald and no file" {
+@test "a TMPDIR whose sockets would have too long a path is passed over, and one may be relative" {
+    local long=$PWD/0123456789012345678901234567890123456789/0123456789012345678901234567890123456789
+    mkdir -p "$long" relative
+    evaluation >c.jsonl
+    TMPDIR=$long run "$EVALCTL" conformance c.jsonl
+    [ "$status" -eq 0 ]
+    TMPDIR=relative run "$EVALCTL" conformance c.jsonl
+    [ "$status" -eq 0 ]
+    [ -z "$(ls -A "$long" relative | grep evalctl)" ]
+    TMPDIR=nowhere run "$EVALCTL" conformance c.jsonl
+    [ "$status" -eq 1 ]
+    [ "$output" = "evalctl: directory for temporary files nowhere: No such file or directory" ]
+}
+
+# interrupted SIGNAL: evalctl is, while it plays
+interrupted() {
     local pid child
+    rm -f out
     jq -c 'range(3000) as $i | .' <<<"$(evaluation)" >c.jsonl
     "$EVALCTL" conformance c.jsonl >out 2>&1 3>&- &
     pid=$!
@@ -156,10 +198,19 @@ differs() {
         [ -n "$child" ]
     }
     wait_for has_child
-    kill -INT "$pid"
+    kill "-$1" "$pid"
     status=0
     wait "$pid" || status=$?
     [ "$status" -eq 130 ]
     ended ${child%% *}
     [ "$(echo *)" = "c.jsonl out" ]
+}
+
+@test "on SIGINT nothing stays, no evald and no file" {
+    interrupted INT
+}
+
+@test "on SIGTERM and SIGHUP neither" {
+    interrupted TERM
+    interrupted HUP
 }

@@ -13,10 +13,12 @@ teardown() {
     stop_evald
 }
 
-# start_slowly: an evald with a model that takes its time, so that a job can be met in the middle.
-start_slowly() {
-    start_server models --latency-ms 25
-    start_evald "$CONF $(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')")"
+# start_held: an evald with a model that answers 20 rows, and the others when it is released.
+start_held() {
+    start_server models
+    hold_after models 20
+    start_evald "$CONF $(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')")
+        limits = { shutdown_grace_ms = 50; };"
 }
 
 # to_middle FILE: job 0 over that file, partly done.
@@ -44,18 +46,20 @@ refuses() {
 
 @test "a file that vanishes in the middle: the job goes on" {
     chat_rows 200 >"$ROOT/rows.jsonl"
-    start_slowly
+    start_held
     to_middle "$ROOT/rows.jsonl"
     rm "$ROOT/rows.jsonl"
+    release models
     job_ends b 0 completed
     contains "$(job_result b 0)" '"num_correct":200.0,"num_total":200'
 }
 
 @test "a file that shrinks in the middle: the job fails, names the file, and keeps its rows" {
     chat_rows 500 "$pad" >"$ROOT/rows.jsonl"
-    start_slowly
+    start_held
     to_middle "$ROOT/rows.jsonl"
     : >"$ROOT/rows.jsonl"
+    release models
     job_ends b 0 failed
     detail=$(job_detail b 0)
     contains "$detail" "$ROOT/rows.jsonl"
@@ -67,7 +71,7 @@ refuses() {
 
 @test "a file that grew or changed while evald was down: the job is not resumed with other rows" {
     chat_rows 300 >"$ROOT/rows.jsonl"
-    start_slowly
+    start_held
     to_middle "$ROOT/rows.jsonl"
     stop_evald
     chat_rows 1 >>"$ROOT/rows.jsonl"
@@ -79,7 +83,7 @@ refuses() {
 
 @test "a file that went away while evald was down: the job fails and names it" {
     chat_rows 300 >"$ROOT/rows.jsonl"
-    start_slowly
+    start_held
     to_middle "$ROOT/rows.jsonl"
     stop_evald
     mv "$ROOT/rows.jsonl" "$ROOT/other.jsonl"
@@ -89,7 +93,7 @@ refuses() {
 }
 
 @test "a data set that is deleted in the middle stays with its job, over a restart too" {
-    start_slowly
+    start_held
     chat_rows 300 | put_rows d
     put_benchmark b d basic::equality
     submit b m
@@ -97,12 +101,13 @@ refuses() {
     answers 204 "" DELETE /v1beta/datasets/d
     stop_evald
     start_evald
+    release models
     job_ends b 0 completed
     contains "$(job_result b 0)" '"num_correct":300.0,"num_total":300'
 }
 
 @test "a job over a JSON array or a data URL has its rows, over a restart and without the file" {
-    start_slowly
+    start_held
     chat_rows 200 | paste -sd, | sed 's/.*/[&]/' >"$ROOT/rows.json"
     put_uri array "$ROOT/rows.json"
     put_uri url "data:application/x-ndjson;base64,$(chat_rows 200 | base64 -w0)"
@@ -110,11 +115,13 @@ refuses() {
     put_benchmark url url basic::equality
     submit array m
     submit url m
-    wait_for rows_done_at_least url 1 20
-    contains "$(job_detail url 1)" '"fingerprint":"data:'
+    wait_for rows_done_at_least array 0 1
+    has_begun() { contains "$(job_detail url 1)" '"fingerprint":"data:'; }
+    wait_for has_begun
     rm "$ROOT/rows.json"
     stop_evald KILL
     start_evald
+    release models
     for job in "array 0" "url 1"; do
         job_ends $job completed
         contains "$(job_result $job)" '"num_correct":200.0,"num_total":200'

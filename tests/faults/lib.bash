@@ -218,6 +218,7 @@ start_server() {
     shift
     SERVER_DIR=${SERVER_DIR:-$(evald_dir)}
     dir=$SERVER_DIR
+    : >"$dir/server.$name" # of one that had the name before: it must not be taken for this one's
     "$EVALD_BUILDDIR/tests/model-server" "$@" </dev/null >"$dir/server.$name" 2>&1 3>&- &
     SERVER_PIDS="${SERVER_PIDS:-} $!"
     wait_for grep -q '^listening on ' "$dir/server.$name" || return
@@ -236,6 +237,7 @@ start_server() {
 start_data() {
     local line
     SERVER_DIR=${SERVER_DIR:-$(evald_dir)}
+    : >"$SERVER_DIR/server.$1"
     "$EVALD_BUILDDIR/tests/data-server" "$2" </dev/null >"$SERVER_DIR/server.$1" 2>&1 3>&- &
     SERVER_PIDS="${SERVER_PIDS:-} $!"
     wait_for grep -q '^listening on ' "$SERVER_DIR/server.$1" || return
@@ -263,6 +265,15 @@ count_of() {
 }
 count_is() {
     [ "$(count_of "$1" "$2")" = "$3" ] || { echo "$1: $2 is $(count_of "$1" "$2"), not $3" >&2; return 1; }
+}
+
+# hold_after NAME N: its model server answers N requests more; the others wait for release NAME.
+# So a job is in the middle for as long as a test wants it to be.
+hold_after() {
+    server "$1" "/hold/$2" -X POST >/dev/null
+}
+release() {
+    server "$1" /release -X POST >/dev/null
 }
 
 stop_servers() {

@@ -4,8 +4,7 @@ load lib
 rows=400
 
 setup_file() {
-    start_server models --latency-ms 40
-    # 8 in flight: the job takes two seconds, long enough to be hit in the middle
+    start_server models --latency-ms 5
     export MODELS="$(models "$(model m "$SERVER_URL" 'max_in_flight = 8;')")"
     chat_rows $rows >"$BATS_FILE_TMPDIR/rows"
     start_evald "$MODELS"
@@ -21,6 +20,7 @@ teardown_file() {
 
 setup() {
     SERVER_PIDS= # of the test
+    release models
 }
 
 teardown() {
@@ -36,12 +36,23 @@ begin() {
     [ "$JOB" = 0 ]
 }
 
-# begin_to_middle [CONFIG]: an evald of the test's own, with its job partly done.
+# begin_to_middle [CONFIG]: an evald of the test's own, with its job partly done, and no more of
+# it until the models are released.
 begin_to_middle() {
     server models /stats/reset -X POST >/dev/null
+    hold_after models 60
     start_evald "${1:-$MODELS}"
     begin
     wait_for rows_done_at_least b 0 60
+}
+
+# park: ends evald, and the models answer when it has heard of it.
+park() {
+    local stopping='stopping: jobs are parked' before
+    before=$(grep -c "$stopping" "$EVALD_LOG" || :)
+    heard() { [ "$(grep -c "$stopping" "$EVALD_LOG")" -gt "$before" ]; }
+    { wait_for heard && release models; } 3>&- &
+    stop_evald && wait "$!"
 }
 
 # take_journal: the rows that the journal of job 0 has, into the file journaled; fails when
@@ -60,6 +71,10 @@ take_journal() {
 # asked: lines "rN REQUESTS", as the model server counted.
 asked() {
     server models /stats/prompts | tr -d '{}"' | tr ',:' '\n ' | sort
+}
+
+embeddings_at_least() {
+    [ "$(count_of vectors embeddings)" -ge "$1" ]
 }
 
 # nothing_bought_again: all rows were asked for, those of the journal once, no other more
@@ -97,6 +112,7 @@ result_is_undisturbed() {
     wait_for ended "$runner"
     wait_for ended "$gateway"
     take_journal
+    release models
     start_evald
     job_ends b 0 completed
     nothing_bought_again
@@ -110,6 +126,7 @@ result_is_undisturbed() {
     kill -s KILL "$runner"
     take_journal || { kill -s CONT "$EVALD_PID"; return 1; }
     kill -s CONT "$EVALD_PID"
+    release models
     job_ends b 0 completed
     nothing_bought_again
     result_is_undisturbed
@@ -123,6 +140,7 @@ result_is_undisturbed() {
     kill -s KILL "$gateway"
     take_journal || { kill -s CONT "$EVALD_PID"; return 1; }
     kill -s CONT "$EVALD_PID"
+    release models
     job_ends b 0 completed
     nothing_bought_again
     result_is_undisturbed
@@ -144,7 +162,7 @@ result_is_undisturbed() {
 
 @test "evald ended by SIGTERM parks the job: no answer is lost, and none asked for twice" {
     begin_to_middle
-    stop_evald
+    park
     take_journal
     start_evald
     job_ends b 0 completed
@@ -155,10 +173,11 @@ result_is_undisturbed() {
 
 @test "a job parked twice completes" {
     begin_to_middle
-    stop_evald
+    park
+    hold_after models 140
     start_evald
     wait_for rows_done_at_least b 0 200
-    stop_evald
+    park
     take_journal
     start_evald
     job_ends b 0 completed
@@ -229,4 +248,61 @@ result_is_undisturbed() {
     contains "$(job_result b 0)" '"scores":{"braintrust::answer-correctness":{"score_rows":[{"score":0.75,'
     count_is judge chat 1
     count_is vectors embeddings 1
+}
+
+@test "of several asks of one step, those that were answered are not made again" {
+    local i entities=""
+    for i in 1 2 3 4 5 6 7 8 9; do
+        entities+=",\"$i\""
+    done
+    printf '{"match":"","call":"extract_entities","arguments":{"entities":["0"%s]}}\n' \
+        "$entities" >"$BATS_TEST_TMPDIR/replies"
+    start_server judge --reply-map "$BATS_TEST_TMPDIR/replies"
+    local judge=$SERVER_URL
+    start_server vectors --latency-ms 100
+    start_evald "$(models "$(model judge "$judge")" "$(model vectors "$SERVER_URL" 'max_in_flight = 1;')")
+        roles = { gpt-4o-mini = \"judge\"; text-embedding-ada-002 = \"vectors\"; };"
+    printf '{"input_query":"q","expected_answer":"e","generated_answer":"g","context":"c"}\n' | put_rows d
+    put_benchmark b d braintrust::context-entity-recall
+    submit b baseline::recorded
+    wait_for embeddings_at_least 3
+    stop_evald # what is at the server is answered, what waits is not asked
+    start_evald
+    job_ends b 0 completed
+    contains "$(job_result b 0)" '"score_rows":[{"score":1.0,'
+    count_is judge chat 2
+    count_is vectors embeddings 10
+}
+
+@test "several scorers, epochs and rows in error: whatever is killed, the result is that of an undisturbed job" {
+    jq -c '. + {instruction_id_list:["punctuation:no_comma"],kwargs:[{}]}
+        | if .id | test("3$") then del(.expected_answer) else . end
+        | if .id | test("5$") then .instruction_id_list = ["no:such"] else . end
+        | if .id | test("77$") then .chat_completion_input = "no JSON" else . end' \
+        "$BATS_FILE_TMPDIR/rows" >"$BATS_TEST_TMPDIR/rows"
+    start_evald "$MODELS"
+    put_rows d <"$BATS_TEST_TMPDIR/rows"
+    put_benchmark b d basic::equality basic::ifeval basic::regex_parser_multiple_choice_answer
+    submit b m ',"epochs":2'
+    job_ends b 0 completed
+    hold_after models 100
+    submit b m ',"epochs":2'
+    wait_for rows_done_at_least b 1 20
+    stop_evald KILL
+    hold_after models 100
+    start_evald
+    wait_for rows_done_at_least b 1 40
+    kill -s KILL "$(child_of "$EVALD_PID" evald-runner)"
+    hold_after models 100
+    wait_for rows_done_at_least b 1 60
+    kill -s KILL "$(child_of "$EVALD_PID" evald-gateway)"
+    job_is b 1 in_progress
+    release models
+    job_ends b 1 completed
+    for job in 0 1; do
+        job_result b $job >"$BATS_TEST_TMPDIR/result.$job"
+        [ "$(number "$(job_detail b $job)" rows_failed)" = 168 ]
+    done
+    contains "$(cat "$BATS_TEST_TMPDIR/result.0")" "row 3: missing column 'expected_answer'"
+    cmp "$BATS_TEST_TMPDIR/result.0" "$BATS_TEST_TMPDIR/result.1"
 }

@@ -7,7 +7,7 @@ EXTRA_DIST += %D%/run %D%/corpus
 
 # Every target in turn, for longer than a check may take.
 SOAK_SECONDS = 600
-SOAK = json http validate csv jsonl url pyre scorers
+SOAK = json http validate csv jsonl url pyre scorers records
 .PHONY: soak
 soak:
 	for name in $(SOAK); do $(top_srcdir)/tests/fuzz/run $$name $(SOAK_SECONDS) || exit 1; done
@@ -101,3 +101,14 @@ tests_fuzz_scorers_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ) $(JSON_C_CFLAGS)
 tests_fuzz_scorers_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
 tests_fuzz_scorers_fuzz_LDADD = $(RUNNER_LIB) $(COMMON_LIB) $(JSON_C_LIBS) $(DL_LIBS) -lm
 EXTRA_tests_fuzz_scorers_fuzz_DEPENDENCIES = $(plugin_LTLIBRARIES)
+
+check_PROGRAMS += %D%/records.t
+EXTRA_PROGRAMS += %D%/records-fuzz
+TESTS += %D%/records.t
+tests_fuzz_records_t_SOURCES = %D%/records.c $(FUZZ_REPLAY)
+tests_fuzz_records_t_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_records_t_LDADD = $(DAEMON_LIBS)
+tests_fuzz_records_fuzz_SOURCES = %D%/records.c
+tests_fuzz_records_fuzz_CPPFLAGS = $(CPPFLAGS_FUZZ)
+tests_fuzz_records_fuzz_LDFLAGS = $(LDFLAGS_PROGRAM) $(FUZZ_ENGINE)
+tests_fuzz_records_fuzz_LDADD = $(DAEMON_LIBS)

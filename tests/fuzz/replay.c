@@ -56,7 +56,7 @@ main(int argc, char **argv)
     name[strcspn(name, ".")] = '\0';
     CLEANUP_FREE char *dir =
         xasprintf("%s/tests/fuzz/corpus/%s", srcdir != NULL ? srcdir : ".", name);
-    struct dirent **files;
+    struct dirent **files = NULL;
     int n = scandir(dir, &files, is_file, alphasort);
     ok(n > 0, "%s: the corpus is there", name);
     for (int i = 0; i < n; i++) {

@@ -179,7 +179,9 @@ fill_row(struct play *p, struct evald_row *row)
             return false;
         if (value.len == 0)
             continue;
-        text_putf(&t, "%s\"%s\":", t.len > 1 ? "," : "", plug->columns[i].ptr);
+        text_puts(&t, t.len > 1 ? "," : "");
+        jtext_put_string(&t, plug->columns[i]);
+        text_puts(&t, ":");
         put_value(&t, value);
     }
     text_putc(&t, '}');
@@ -201,7 +203,7 @@ on_send(void *arg, struct task_ask *ask)
     struct play *p = arg;
     struct jval v;
     size_t at;
-    assert(ask->kind == EVALD_ASK_MODEL && ask->to.len > 0);
+    assert(ask->kind == EVALD_ASK_MODEL); /* of any name: evald knows its models */
     assert(jtext_check(ask->body, &v, &at, NULL) == 0);
     assert(p->n_queue < ARRAY_LEN(p->queue));
     p->queue[p->n_queue++] = ask;
@@ -304,6 +306,7 @@ check_end(const struct task *t, struct text *ret)
     text_put_str(ret, text_str(&t->out.json));
     text_putf(ret, "} %s", t->why.ptr);
     if (t->status < 0) {
+        assert(!str_eq(t->why, STR("failed without a reason")));
         assert(t->why.len > 0 && memchr(t->why.ptr, '\n', t->why.len) == NULL);
         assert(utf8_valid_prefix(t->why.ptr, t->why.len) == t->why.len);
         return;

@@ -1,8 +1,10 @@
 #include "config.h"
 
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "answer.h"
 #include "common/jtext.h"
@@ -13,7 +15,15 @@
 #include "scan.h"
 
 static FILE *record;
+static atomic_long unheld = LONG_MAX; /* so many more requests are answered at once */
+static atomic_long releases;
 static pthread_mutex_t record_lock = PTHREAD_MUTEX_INITIALIZER;
+
+long
+answer_releases(void)
+{
+    return atomic_load(&releases);
+}
 
 int
 answer_record_to(const char *path)
@@ -247,7 +257,14 @@ answer_about_itself(struct worker *w, struct conn *c, struct str path)
         prompts_json(b);
     else if (str_is(path, "/stats"))
         counts_json(b);
-    else if (str_is(path, "/stats/reset")) {
+    else if (path.len > 6 && memcmp(path.ptr, "/hold/", 6) == 0) {
+        atomic_store(&unheld, strtol(path.ptr + 6, NULL, 10)); /* a blank is behind the path */
+        counts_json(b);
+    } else if (str_is(path, "/release")) {
+        atomic_store(&unheld, LONG_MAX);
+        atomic_fetch_add(&releases, 1);
+        counts_json(b);
+    } else if (str_is(path, "/stats/reset")) {
         counts_reset();
         counts_json(b);
     } else
@@ -317,5 +334,6 @@ answer(struct worker *w, struct conn *c, struct str method, struct str path, boo
         respond_error(c, 429, "rate_limit_error", "Too many requests in flight", after);
         return 0;
     }
-    return generate(w, c, kind, body, total, delay_ns);
+    delay_ns = generate(w, c, kind, body, total, delay_ns);
+    return atomic_fetch_sub(&unheld, 1) > 0 ? delay_ns : ANSWER_HELD;
 }

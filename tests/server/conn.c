@@ -288,7 +288,9 @@ take_request(struct worker *w, struct conn *c)
     c->in_at += h.len + body_len;
     if (delay_ns != 0) {
         c->pending = true;
-        heap_add(w, c, delay_ns == ANSWER_NEVER ? INT64_MAX : time_mono_ns() + delay_ns);
+        c->held = delay_ns == ANSWER_HELD;
+        bool timed = !c->held && delay_ns != ANSWER_NEVER;
+        heap_add(w, c, timed ? time_mono_ns() + delay_ns : INT64_MAX);
         return 0;
     }
     return conn_flush(w, c) ? 1 : -1;
@@ -359,6 +361,23 @@ on_accept(struct worker *w)
     }
 }
 
+/* The answers that were held are due. */
+static void
+release_held(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_heap;) {
+        struct conn *c = w->heap[i].conn;
+        if (!c->held) {
+            i++;
+            continue;
+        }
+        c->held = false;
+        heap_remove(w, i);
+        heap_add(w, c, 0);
+        i = 0; /* the order is another */
+    }
+}
+
 /* Sends the answers whose time has come. */
 static void
 send_due(struct worker *w)
@@ -396,6 +415,10 @@ worker_run(void *arg)
             else
                 on_event(w, evs[i].data.ptr, evs[i].events);
         }
+        long releases = answer_releases();
+        if (w->releases != releases)
+            release_held(w);
+        w->releases = releases;
         send_due(w);
     }
     return NULL;

@@ -16,6 +16,7 @@ struct conn {
     struct text in, out;
     size_t in_at, out_at;
     bool pending; /* the answer in out waits for its time */
+    bool held;    /* ... or for the next release */
     bool in_flight, want_out, close_after, reset_after;
     size_t heap_at;
 };
@@ -26,6 +27,7 @@ struct worker {
     uint64_t rng;
     struct due *heap; /* pending connections, the earliest first */
     size_t n_heap, heap_room;
+    long releases; /* those that were seen */
     struct text prompt, reply, body; /* room used again for every request */
 };
 

@@ -3,7 +3,8 @@
  *
  * POST /v1/chat/completions, /v1/completions, /v1/embeddings, GET /v1/models (the "/v1" may
  * be left out); GET /stats (totals), GET /stats/prompts (requests by prompt),
- * POST /stats/reset, GET /healthz.  The first line of output says where it listens.
+ * POST /stats/reset, GET /healthz; POST /hold/N: after N more requests to a model their answers
+ * are held, until POST /release.  The first line of output says where it listens.
  * SIGTERM ends it; the totals go to stderr. */
 #include "config.h"
 

@@ -122,7 +122,7 @@ load_rules(const char *path)
         const char *end = line + n, *p = scan_space(line, end);
         if (p == end)
             continue;
-        struct rule_members m = { NULL };
+        struct rule_members m = { 0 };
         if (!scan_members(p, end, on_rule, &m) || !add_rule(&m, end))
             wrong("%s:%u: no object with match and reply, match, call and arguments, or input"
                   " and embedding", path, at);

@@ -279,6 +279,9 @@ test_numbers(void)
              "{\"average\":{\"average\":0.0}}", "sum() begins with the integer 0");
     own_case("[\"average\"]", "[" S("1.0") "," S("1e100") "," S("1.0") "," S("-1e100") "]",
              true, "{\"average\":{\"average\":0.5}}", "float sums are compensated");
+    own_case("[\"average\"]", "[" S("1e16") "," S("1") "," S("1") "]", true,
+             "{\"average\":{\"average\":3333333333333333.5}}",
+             "integers behind a float are added without correction");
     own_case("[\"accuracy\"]", "[" S("18446744073709551616") "," S("0.1") "," S("1e20") ","
              S("-1e20") "," S("-18446744073709551616") "]", true,
              "{\"accuracy\":{\"accuracy\":0.0,\"num_correct\":0.0,\"num_total\":5}}",

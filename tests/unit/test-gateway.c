@@ -852,6 +852,39 @@ test_credentials(void)
 }
 
 static void
+test_servers_that_tell(void)
+{
+    static const struct {
+        const char *what, *key;
+        struct raw how;
+        const char *body;
+    } t[] = {
+        { "a key is not in an error", "open-sesame",
+          { .say = "HTTP/1.1 401 No\r\nContent-Length: 37\r\n\r\n"
+                   "wrong key open-sesame: open-sesame no" }, "wrong key [key]: [key] no" },
+        { "nor a long one in what looks like an answer", "sesame-0123456789",
+          { .say = OK_HEAD "Content-Length: 17\r\n\r\nsesame-0123456789" }, "[key]" },
+        { "an answer may say a short one, which is a word", "open-sesame",
+          { .say = OK_HEAD "Content-Length: 11\r\n\r\nopen-sesame" }, "open-sesame" },
+        { "and less than all of it is no key", "open-sesame",
+          { .say = "HTTP/1.1 401 No\r\nContent-Length: 10\r\n\r\nopen-sesam" }, "open-sesam" },
+    };
+    gateway_start();
+    for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+        char url[100], id[20];
+        pid_t pid = raw_start(&t[i].how, url);
+        snprintf(id, sizeof id, "tell%zu", i);
+        configure(id, url, 2, "", t[i].key);
+        ask(A, i, id, "");
+        has_replies(A, i + 1);
+        is_str(reply_of(A, i)->body, t[i].body, "%s", t[i].what);
+        kill(pid, SIGKILL);
+        wait_for(pid);
+    }
+    gateway_stop();
+}
+
+static void
 test_unix_socket(void)
 {
     char dir[] = "/tmp/gateway-test-XXXXXX", path[64];
@@ -1011,6 +1044,7 @@ main(void)
     test_what_comes_back();
     test_hostile_servers();
     test_credentials();
+    test_servers_that_tell();
     test_unix_socket();
     test_links_share();
     test_link_closes();

@@ -34,7 +34,7 @@ language(const char *s)
 static const char *
 lines(const char *s)
 {
-    return language_of_lines(&call, evald_s(s));
+    return language_of_lines(evald_s(s));
 }
 
 static const struct {
@@ -153,7 +153,7 @@ test_long_text(void)
     ok(language_detect((struct evald_str){ text, room_bytes }) != NULL,
        "a long word has some language");
     memset(text, '.', room_bytes);
-    is_int(sentences_english(&call, (struct evald_str){ text, room_bytes }), 1,
+    is_int(sentences_english((struct evald_str){ text, room_bytes }), 1,
            "any number of periods is one sentence");
     free(text);
 }
@@ -211,7 +211,7 @@ test_english_sentences(void)
         { "Caf\u00e9. \u00c9t\u00e9 B. \u00c9t\u00e9.", 2 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        is_int(sentences_english(&call, evald_s(cases[i].text)), cases[i].n,
+        is_int(sentences_english(evald_s(cases[i].text)), cases[i].n,
                "sentences %zu: how many", i);
 }
 
@@ -231,12 +231,12 @@ test_thai(void)
     is_int(words_thai(&call, evald_s("\u0e02\u0e35\u0e49\u0e40\u0e01\u0e35\u0e22\u0e08")), 1,
            "a word that ICU has in parts is one");
     is_int(words_thai(&call, evald_s("")), 0, "no text has no words");
-    is_int(sentences_thai(&call, evald_s(SENTENCE)), 1, "a line is a Thai sentence");
-    is_int(sentences_thai(&call, evald_s(SENTENCE "\n\n" SENTENCE)), 2,
+    is_int(sentences_thai(evald_s(SENTENCE)), 1, "a line is a Thai sentence");
+    is_int(sentences_thai(evald_s(SENTENCE "\n\n" SENTENCE)), 2,
            "empty lines are no Thai sentence");
-    is_int(sentences_thai(&call, evald_s(SENTENCE POLITE " " SENTENCE " " SENTENCE)), 2,
+    is_int(sentences_thai(evald_s(SENTENCE POLITE " " SENTENCE " " SENTENCE)), 2,
            "a polite word before a blank ends a Thai sentence, a blank alone does not");
-    is_int(sentences_thai(&call, evald_s(SENTENCE "! " SENTENCE "?? x.y")), 3,
+    is_int(sentences_thai(evald_s(SENTENCE "! " SENTENCE "?? x.y")), 3,
            "marks end a Thai sentence");
 }
 

@@ -50,6 +50,8 @@ static const struct {
     { "count from 0", L("^a{,2}$"), L("aa"), "0,2" },
     { "any count", L("^a{,}$"), L("aaa"), "0,3" },
     { "a comma", L("a{2,1}"), L("a"), "error" },
+    { "a place in what comes no times", L("(?:a|\\Ab){0}B"), L("xB"), "1,2" },
+    { "in a group", L("((a|(?=\\Ab)){0}+B)"), L("xB"), "1,2 1,2 -" },
     { "possessive", L("a++a"), L("aaa"), "none" },
     { "possessive count", L("a{1,2}+a"), L("aaa"), "0,3" },
     { "atomic", L("(?>a|ab)c"), L("abc"), "none" },
@@ -295,6 +297,26 @@ sharing(void)
     is_int(wrong, 0, "sharing: threads compile, match and free the same patterns");
 }
 
+/* Each name is looked for among those before it. */
+static void
+many_names(void)
+{
+    static char pattern[1000 * 16];
+    static const struct evald_str text = L("ab ab");
+    size_t n = 0;
+    for (int i = 0; i < 1000; i++)
+        n += (size_t)snprintf(pattern + n, sizeof pattern - n, "(?P<n%d>%s)", i,
+                              i == 7 ? "ab" : "");
+    char *end = pattern + n;
+    strcpy(end, " (?P=n7)$");
+    is_int(strncmp(result(evald_s(pattern), text, 0), "0,5 ", 4), 0,
+           "many names: each is found");
+    strcpy(end, "(?P<n7>)");
+    is_str(result(evald_s(pattern), text, 0), "error", "many names: none is there twice");
+    strcpy(end, "(?P=n1000)");
+    is_str(result(evald_s(pattern), text, 0), "error", "many names: nor is another one");
+}
+
 int
 main(void)
 {
@@ -309,6 +331,7 @@ main(void)
     kinds();
     limits();
     sharing();
+    many_names();
 
     static char deep[4001];
     memset(deep, '(', 2000);

@@ -109,6 +109,18 @@ test_find(void)
 }
 
 static void
+test_order(void)
+{
+    static const char *const sorted[] = { "", "a", "ab", "b", "\303\251", "\357\277\275",
+                                          "\360\237\230\200" };
+    for (size_t i = 0; i < sizeof sorted / sizeof sorted[0]; i++)
+        for (size_t k = 0; k < sizeof sorted / sizeof sorted[0]; k++) {
+            int order = pytext_order(evald_s(sorted[i]), evald_s(sorted[k]));
+            ok((order > 0) - (order < 0) == (i > k) - (i < k), "order: %zu and %zu", i, k);
+        }
+}
+
+static void
 test_float(void)
 {
     static const struct { const char *text; double want; } good[] = {
@@ -121,7 +133,7 @@ test_float(void)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         ok(pytext_float(&call, evald_s(good[i].text), &got) && got == good[i].want, "float: %zu", i);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        ok(!pytext_float(&call, evald_s(bad[i]), &got), "no float: \"%s\"", bad[i]);
+        ok(!pytext_float(&call, evald_s(bad[i]), &got), "no float: %zu", i);
     ok(pytext_float(&call, evald_s("NAN"), &got) && isnan(got), "float: nan");
 }
 
@@ -132,6 +144,7 @@ main(void)
     test_kinds();
     test_new();
     test_find();
+    test_order();
     test_float();
     return tap_done();
 }

@@ -254,10 +254,10 @@ struct names {
 };
 
 static int
-on_model(void *arg, const char *name)
+on_model(void *arg, const char *where, const char *name)
 {
     struct names *n = arg;
-    text_putf(&n->text, "%s ", name);
+    text_putf(&n->text, "%s=%s ", where, name);
     return --n->left == 0 ? 7 : 0;
 }
 
@@ -274,11 +274,11 @@ test_models(void)
         "\"all\":[{\"m\":\"e\"},{\"m\":null},{\"m\":\"f\"}]}");
     struct names n = { TEXT_INIT, 100 };
     is_int(schema_each_model(schema, value, on_model, &n), 0, "all models are named");
-    is_str(n.text.ptr, "a e f ", "where the schema says so, at any depth");
+    is_str(n.text.ptr, "judge=a all[0].m=e all[2].m=f ", "where the schema says so, at any depth");
     text_clear(&n.text);
     n.left = 2;
     is_int(schema_each_model(schema, value, on_model, &n), 7, "until the caller has enough");
-    is_str(n.text.ptr, "a e ", "and no further");
+    is_str(n.text.ptr, "judge=a all[0].m=e ", "and no further");
     text_fini(&n.text);
 }
 

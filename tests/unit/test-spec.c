@@ -274,12 +274,12 @@ static void
 test_named_models(void)
 {
     is_str(scoring("{\"my-judge\":{\"type\":\"llm_as_judge\",\"judge_model\":\"nope\"}}", NULL),
-           "invalid: scoring function 'my-judge': Model 'nope' not found. Use "
+           "invalid: scoring function 'my-judge': judge_model: Model 'nope' not found. Use "
            "'client.models.list()' to list available Models.",
            "a judge that nobody knows is found at once");
     is_str(eval("{" MODEL "{}},\"scoring_params\":{\"my-judge\":{\"type\":\"llm_as_judge\","
                 "\"judge_model\":\"nope\"}}}", "[\"my-judge\"]", NULL, false),
-           "invalid: scoring function 'my-judge': Model 'nope' not found. Use "
+           "invalid: scoring function 'my-judge': judge_model: Model 'nope' not found. Use "
            "'client.models.list()' to list available Models.",
            "of an evaluation too");
     static const struct { const char *roles, *judge, *window, *what; } cases[] = {

@@ -1,4 +1,4 @@
-#include "pyjson.h"
+#include "loads.h"
 
 #define DIGITS_MAX 4300 /* of int(), since Python 3.11 */
 
@@ -191,7 +191,7 @@ take_next(struct scan *s)
 }
 
 bool
-pyjson_is_value(struct evald_call *c, struct evald_str text)
+loads_takes(struct evald_call *c, struct evald_str text)
 {
     struct scan s = { text.ptr, text.ptr + text.len, NULL, 0 };
     skip_space(&s);
