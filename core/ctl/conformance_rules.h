@@ -50,4 +50,9 @@ void rules_evaluation(struct conformance_case *c);
 bool rule_aggregate(struct jval score_rows, struct jval names, bool *ret_undefined,
                     struct text *ret_json);
 
+/* The score row that llm-as-judge::base with params makes of a row, answer being the literal of
+ * what the candidate said.  false: not worked out here. */
+bool rule_put_judged(struct text *t, struct jval params, struct jval row, struct str answer,
+                     struct jval replies);
+
 #endif

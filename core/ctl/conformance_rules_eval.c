@@ -1,6 +1,6 @@
 /* The rules of evaluate_rows.  What is expected of a call that the reference refuses is worked
- * out for the scorers that are a line of code: equality and subset_of of strings, and ifeval
- * without instructions. */
+ * out for the scorers that are a line of code: equality and subset_of of strings, ifeval without
+ * instructions, and judges with a template of the case. */
 #include "config.h"
 
 #include "common/mem.h"
@@ -22,6 +22,7 @@ static const char *const functions[] = {
 struct evaluation {
     struct jval rows, names, config, candidate, sampling, params, replies;
     struct text kept;  /* a row's messages, parsed */
+    bool judged;       /* a response with judges is wanted, too: their requests are known */
 };
 
 static bool
@@ -106,9 +107,10 @@ put_reply(struct evaluation *e, struct text *t, struct jval row)
 
 /* ---- a whole response ---- */
 
-/* equality, subset_of or ifeval of one row; false: not worked out here. */
+/* One row's score row; false: not worked out here. */
 static bool
-put_score(struct text *t, struct jval function, struct jval row, struct str answer)
+put_score(struct evaluation *e, struct text *t, struct jval function, struct jval params,
+          struct jval row, struct str answer)
 {
     struct jval expected = jtext_member(row, STR("expected_answer"));
     struct jval ids = jtext_member(row, STR("instruction_id_list"));
@@ -117,6 +119,8 @@ put_score(struct text *t, struct jval function, struct jval row, struct str answ
         text_puts(t, "{\"score\": 0.0, \"weight\": 0.0}");
         return ids.kind == J_ARRAY && jtext_count(ids) == 0;
     }
+    if (spells(function, "llm-as-judge::base"))
+        return e->judged && rule_put_judged(t, params, row, answer, e->replies);
     if (expected.kind != J_STRING)
         return false;
     jtext_decode(&want, expected.raw);
@@ -136,21 +140,21 @@ put_function(struct evaluation *e, struct text *t, struct jval function, struct 
     CLEANUP_TEXT struct text name = TEXT_INIT, rows = TEXT_INIT;
     struct jval row, generation, answer;
     if (!spells(function, "basic::equality") && !spells(function, "basic::subset_of")
-        && !spells(function, "basic::ifeval"))
+        && !spells(function, "basic::ifeval") && !spells(function, "llm-as-judge::base"))
         return false;
+    jtext_decode(&name, function.raw);
+    struct jval params = jtext_member(e->params, text_str(&name)), list;
     text_putc(&rows, '[');
     struct jiter gi = jtext_iter(generations);
     for (struct jiter it = jtext_iter(e->rows);
          jtext_next(&it, NULL, &row) && jtext_next(&gi, NULL, &generation);) {
         text_puts(&rows, rows.len > 1 ? "," : "");
         answer = jtext_member(generation, STR("generated_answer"));
-        if (!put_score(&rows, function, row, answer.raw))
+        if (!put_score(e, &rows, function, params, row, answer.raw))
             return false;
     }
     text_putc(&rows, ']');
 
-    jtext_decode(&name, function.raw);
-    struct jval params = jtext_member(e->params, text_str(&name)), list;
     list = jtext_member(params, STR("aggregation_functions"));
     if (params.kind != J_OBJECT)
         list = jtext_value(spells(function, "basic::ifeval") ? STR("[\"weighted_average\"]")
@@ -522,6 +526,7 @@ rules_evaluation(struct conformance_case *c)
             set_response(c, &e, RULE_MAX_TOKENS_NULL);
         bool undefined;
         CLEANUP_TEXT struct text t = TEXT_INIT;
+        e.judged = true;
         if (c->want.error && put_response(&e, &t, &undefined) && undefined)
             rule_set_result(c, RULE_NULL_AGGREGATE, &t);
         send_as_given(c, &e);

@@ -11,6 +11,7 @@ bin_PROGRAMS += %D%/evalctl
 	%D%/conformance_rules_aggregate.c \
 	%D%/conformance_rules_eval.c \
 	%D%/conformance_rules_ifeval.c \
+	%D%/conformance_rules_judge.c \
 	%D%/conformance_server.c %D%/conformance_server.h \
 	%D%/conformance_tape.c \
 	%D%/control.c \
@@ -30,4 +31,4 @@ bin_PROGRAMS += %D%/evalctl
 	%D%/things.c
 %C%_evalctl_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_C_CFLAGS) $(CURL_CFLAGS) $(MHD_CFLAGS)
 %C%_evalctl_LDFLAGS = $(LDFLAGS_PROGRAM)
-%C%_evalctl_LDADD = $(COMMON_LIB) $(JSON_C_LIBS) $(CURL_LIBS) $(MHD_LIBS) -lm
+%C%_evalctl_LDADD = $(PLUGIN_LIB) $(COMMON_LIB) $(JSON_C_LIBS) $(CURL_LIBS) $(MHD_LIBS) -lm

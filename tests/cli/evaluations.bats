@@ -143,7 +143,7 @@ differs() {
     judged '.row.benchmark_config.scoring_params["llm-as-judge::base"].judge_score_regexes = ["("]
         | .expect = {error: true} | .expect_requests |= .[:3]' | agrees
     judged '.row.benchmark_config.scoring_params["llm-as-judge::base"].judge_score_regexes = ["("]
-        | .expect = {error: true} | .expect_requests = [.expect_requests[0] | .messages[0].content = "z"]' | differs 'did not ask: '
+        | .expect = {error: true} | .expect_requests = [.expect_requests[0] | .messages[0].content = "z"]' | differs 'differences, 1 of 1'
 }
 
 @test "requests of an evaluation that failed are not the next one's" {
