@@ -4,7 +4,6 @@
 #include "braintrust.h"
 #include "kind.h"
 #include "prompts.h"
-#include "pylist.h"
 #include "pytext.h"
 
 static const struct function verify = {
@@ -121,24 +120,19 @@ recall_next(struct work *w)
 static int32_t
 count_characters(struct work *w, const struct evald_value *list, size_t *ret)
 {
-    struct evald_value *items;
-    size_t n, sum = 0;
-    if (!pylist_read(w->c, list, &items, &n))
-        return evald_fail(w->c, EVALD_E_REMOTE, "judge: 'sentences' is %s where a list is needed",
-                          kind_name(list));
-    for (size_t i = 0; i < n; i++) {
-        struct evald_value sentence = { 0 };
-        if (items[i].kind != EVALD_OBJECT)
-            return evald_fail(w->c, EVALD_E_REMOTE, "judge: element %zu of sentences is %s where"
-                              " an object is needed", i, kind_name(&items[i]));
-        sentence = evald_get(w->c, items[i].str, "/sentence");
+    struct evald_value one = { 0 };
+    size_t at = 0, i = 0, sum = 0;
+    int32_t rc;
+    for (; (rc = work_next_object(w, list, "sentences", &at, i, &one)) > 0; i++) {
+        struct evald_value sentence = evald_get(w->c, one.str, "/sentence");
         if (sentence.kind != EVALD_STRING)
             return evald_fail(w->c, EVALD_E_REMOTE, "judge: 'sentence' of element %zu of"
-                              " sentences is %s where text is needed", i, kind_name(&sentence));
+                              " 'sentences' is %s where text is needed", i,
+                              kind_name(&sentence));
         sum += pytext_len(sentence.str);
     }
     *ret = sum;
-    return EVALD_OK;
+    return rc;
 }
 
 static int32_t

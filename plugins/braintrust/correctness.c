@@ -59,9 +59,9 @@ read_similarity(struct work *w, const struct correctness *s, struct evald_value 
 static int32_t
 count_list(struct work *w, const char *name, struct evald_str reply, size_t *ret)
 {
-    struct evald_value list, *items;
+    struct evald_value list;
     int32_t rc = ask_member(w, &classify_statements, reply, name, &list);
-    if (rc == EVALD_OK && !pylist_read(w->c, &list, &items, ret))
+    if (rc == EVALD_OK && !pylist_len(w->c, &list, ret))
         return evald_fail(w->c, EVALD_E_REMOTE, "judge: '%s' is %s where a list is needed", name,
                           kind_name(&list));
     return rc;

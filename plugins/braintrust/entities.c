@@ -47,12 +47,13 @@ read_entities(struct work *w, struct side *side)
         rc = ask_member(w, &extract_entities, arguments, "entities", &list);
     if (rc != EVALD_OK)
         return rc;
-    if (!pylist_read(w->c, &list, &side->entities, &side->n))
+    if (!pylist_len(w->c, &list, &side->n))
         return evald_fail(w->c, EVALD_E_REMOTE, "judge: 'entities' is %s where a list is needed",
                           kind_name(&list));
     if (side->n > ENTITIES_MAX)
         return evald_fail(w->c, EVALD_E_REMOTE, "judge: %zu entities; at most %d can be matched",
                           side->n, ENTITIES_MAX);
+    pylist_read(w->c, &list, &side->entities, &side->n);
     side->places = evald_alloc(w->c, (side->n + 1) * sizeof *side->places);
     return EVALD_OK;
 }

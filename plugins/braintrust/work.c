@@ -2,7 +2,6 @@
 
 #include "kind.h"
 #include "pyjson.h"
-#include "pylist.h"
 #include "pystr.h"
 #include "work.h"
 
@@ -135,32 +134,46 @@ add(double *sum, double *lost, double x)
 }
 
 int32_t
+work_next_object(struct work *w, const struct evald_value *list, const char *what, size_t *at,
+                 size_t i, struct evald_value *ret)
+{
+    struct evald_str key;
+    bool container = list->kind == EVALD_ARRAY || list->kind == EVALD_OBJECT;
+    if (!container && list->kind != EVALD_STRING)
+        return evald_fail(w->c, EVALD_E_REMOTE, "judge: '%s' is %s where a list is needed", what,
+                          kind_name(list));
+    if (container ? evald_each(w->c, list->str, at, &key, ret) <= 0 : list->str.len == 0)
+        return 0;
+    if (list->kind != EVALD_ARRAY) /* a list of names, or of characters */
+        ret->kind = EVALD_STRING;
+    if (ret->kind == EVALD_OBJECT)
+        return 1;
+    return evald_fail(w->c, EVALD_E_REMOTE,
+                      "judge: element %zu of '%s' is %s where an object is needed", i, what,
+                      kind_name(ret));
+}
+
+int32_t
 work_mean(struct work *w, const struct evald_value *list, const char *name, const char *what,
           double *ret)
 {
-    struct evald_value *items;
-    size_t n;
+    struct evald_value one = { 0 };
     double sum = 0, lost = 0;
-    if (!pylist_read(w->c, list, &items, &n))
-        return evald_fail(w->c, EVALD_E_REMOTE, "judge: %s is %s where a list is needed", what,
-                          kind_name(list));
-    if (n == 0)
-        return evald_fail(w->c, EVALD_E_REMOTE, "judge: %s is empty: there is nothing to score",
-                          what);
+    size_t at = 0, n = 0;
+    int32_t rc;
     const char *pointer = evald_fmt(w->c, "/%s", name).ptr;
-    for (size_t i = 0; i < n; i++) {
-        struct evald_value v = { 0 };
-        if (items[i].kind != EVALD_OBJECT)
-            return evald_fail(w->c, EVALD_E_REMOTE,
-                              "judge: element %zu of %s is %s where an object is needed", i,
-                              what, kind_name(&items[i]));
-        v = evald_get(w->c, items[i].str, pointer);
+    for (; (rc = work_next_object(w, list, what, &at, n, &one)) > 0; n++) {
+        struct evald_value v = evald_get(w->c, one.str, pointer);
         if (v.kind != EVALD_NUMBER && v.kind != EVALD_BOOL)
-            return evald_fail(w->c, EVALD_E_REMOTE,
-                              "judge: '%s' of element %zu of %s is %s where a number is needed",
-                              name, i, what, kind_name(&v));
+            return evald_fail(w->c, EVALD_E_REMOTE, "judge: '%s' of element %zu of '%s' is %s"
+                              " where a number is needed", name, n, what, kind_name(&v));
         add(&sum, &lost, v.num);
     }
+    if (rc < 0)
+        return rc;
+    if (n == 0)
+        return evald_fail(w->c, EVALD_E_REMOTE, "judge: '%s' is empty: there is nothing to"
+                          " score", what);
     *ret = (isfinite(lost) ? sum + lost : sum) / (double)n;
     return EVALD_OK;
 }

@@ -51,9 +51,12 @@ struct evald_value work_float(double d);
 /* Appends a number as JSON: integers stay integers, floats have a point. */
 void work_put_number(struct work *w, struct evald_buf *b, struct evald_value v);
 
+/* Walks a list of objects that the judge calls what: 1 with the next one, the i-th, 0 at the
+ * end; begin with *at 0.  EVALD_E_REMOTE for what is no list, or an element that is none. */
+int32_t work_next_object(struct work *w, const struct evald_value *list, const char *what,
+                         size_t *at, size_t i, struct evald_value *ret);
 /* The mean of member name of all elements of list, as "verdict" of the statements: numbers or
- * booleans.  what: how the list is called in messages.  EVALD_E_REMOTE for anything else, and
- * for none. */
+ * booleans.  EVALD_E_REMOTE for anything else, and for none. */
 int32_t work_mean(struct work *w, const struct evald_value *list, const char *name,
                   const char *what, double *ret);
 

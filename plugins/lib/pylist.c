@@ -100,6 +100,21 @@ characters(struct evald_call *c, struct evald_str s, size_t *ret_n)
 }
 
 bool
+pylist_len(struct evald_call *c, const struct evald_value *v, size_t *ret)
+{
+    struct pylist_member *members;
+    if (v->kind == EVALD_STRING)
+        *ret = pytext_len(v->str);
+    else if (v->kind == EVALD_OBJECT)
+        *ret = pylist_members(c, v, &members);
+    else
+        *ret = 0;
+    for (size_t at = 0; v->kind == EVALD_ARRAY && evald_each(c, v->str, &at, NULL, NULL) > 0;)
+        ++*ret;
+    return v->kind == EVALD_STRING || v->kind == EVALD_OBJECT || v->kind == EVALD_ARRAY;
+}
+
+bool
 pylist_read(struct evald_call *c, const struct evald_value *v, struct evald_value **ret,
             size_t *ret_n)
 {

@@ -21,9 +21,12 @@ size_t pylist_members(struct evald_call *c, const struct evald_value *v,
 size_t pylist_sorted(struct evald_call *c, const struct evald_value *object,
                      struct pylist_member ***ret);
 
+/* len(list(v)), without the memory that the list takes. */
+bool pylist_len(struct evald_call *c, const struct evald_value *v, size_t *ret);
+
 /* list(v): the elements of an array, the characters of a string (each a part of v's), the
  * names of an object.  They live as long as the row.  false where Python has none: null, a
- * number, a boolean. */
+ * number, a boolean, of which there is no length either. */
 bool pylist_read(struct evald_call *c, const struct evald_value *v, struct evald_value **ret,
                  size_t *ret_n);
 
