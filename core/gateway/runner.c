@@ -278,14 +278,26 @@ may_send(const void *owner)
     return !wire_full(d->runner->wire);
 }
 
+static bool
+send_next(struct endpoint *e)
+{
+    struct waiter *w = limiter_enter(&e->limiter, may_send);
+    if (w != NULL)
+        ask_send((struct ask *)((char *)w - offsetof(struct ask, waiter)));
+    return w != NULL;
+}
+
+/* First one for each ask that came, so that what a row asks of several endpoints leaves in its
+ * order; then whoever else there is a place for. */
 void
 runners_send(struct runners *all)
 {
-    for (unsigned i = 0; i < all->endpoints->n; i++) {
-        struct waiter *w;
-        while ((w = limiter_enter(&all->endpoints->list[i]->limiter, may_send)) != NULL)
-            ask_send((struct ask *)((char *)w - offsetof(struct ask, waiter)));
-    }
+    for (size_t i = 0; i < all->n_asked; i++)
+        send_next(all->asked[i]);
+    all->n_asked = 0;
+    for (unsigned i = 0; i < all->endpoints->n; i++)
+        while (send_next(all->endpoints->list[i]))
+            ;
 }
 
 /* ---- a new ask ---- */
@@ -424,6 +436,12 @@ on_ask(struct runner *r, const struct frame *f)
     a->desk = desk_of(r, e);
     r->parked = false;
     limiter_wait(&a->desk->lane, &a->waiter);
+    if (r->all->n_asked == r->all->asked_room) {
+        r->all->asked_room = 2 * r->all->asked_room + 64;
+        r->all->asked = xreallocarray(r->all->asked, r->all->asked_room,
+                                      sizeof(struct endpoint *));
+    }
+    r->all->asked[r->all->n_asked++] = e;
     return 0;
 }
 
@@ -540,4 +558,5 @@ runners_fini(struct runners *all)
 {
     while (all->list != NULL)
         runner_free(all->list);
+    free(all->asked);
 }

@@ -19,6 +19,8 @@ struct runners {
     struct endpoints *endpoints;
     struct runner *list;
     size_t n_asks; /* of all runners, until their replies */
+    struct endpoint **asked; /* those of the asks of this wake-up, in their order */
+    size_t n_asked, asked_room;
     uint64_t rng;
     /* a link that broke the rules is closed and told here; may be NULL */
     void (*on_fault)(void *arg, const char *text);

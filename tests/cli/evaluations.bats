@@ -122,6 +122,20 @@ differs() {
     judged '.expect_requests |= [.[2, 3, 0, 1]]' | differs 'asked for a row in another order than is listed'
 }
 
+@test "two judges of a row are asked in the order of their functions, whatever servers they have" {
+    local two='.row.input_rows |= .[:1] | .expect.generations |= .[:1] | .expect_requests |= [.[0, 2]]
+        | .row.scoring_functions += ["llm-as-judge::405b-simpleqa"]
+        | .row.benchmark_config.scoring_params["llm-as-judge::405b-simpleqa"] = {type: "llm_as_judge",
+            judge_model: "other", prompt_template: "{input_query}?", judge_score_regexes: []}
+        | .row.replies["p?"] = "so"
+        | .expect.scores["llm-as-judge::base"] = {score_rows: [{score: "yes", judge_feedback: "yes!"}],
+            aggregated_results: {categorical_count: {categorical_count: {yes: 1}}}}
+        | .expect.scores["llm-as-judge::405b-simpleqa"] = {score_rows: [{score: null, judge_feedback: "so"}],
+            aggregated_results: {}}
+        | .expect_requests += [.expect_requests[1] | .model = "other" | .messages[0].content = "p?"]'
+    { judged "$two"; judged "$two"' | .id = "b" | .row.scoring_functions |= reverse | .expect_requests |= [.[0, 2, 1]]'; } | agrees
+}
+
 @test "where an error is expected an answer differs, and the other way round" {
     evaluation '.expect = {error: true}' | differs 'did not fail: {"generations":'
     evaluation 'del(.row.input_rows[1].chat_completion_input)' | differs 'came      error 400: Invalid value: row 1: '
