@@ -60,6 +60,15 @@ is_null(struct jval row, const char *column)
     return v.kind == J_NULL || v.kind == J_ABSENT;
 }
 
+/* The columns that judges of every kind need. */
+static bool
+has_columns(struct jval row)
+{
+    return jtext_member(row, STR("input_query")).kind != J_ABSENT
+        && jtext_member(row, STR("expected_answer")).kind != J_ABSENT
+        && jtext_member(row, STR("generated_answer")).kind != J_ABSENT;
+}
+
 /* ---- docvqa ---- */
 
 static void
@@ -121,10 +130,7 @@ rules_judge(struct conformance_case *c)
         c->want.prompt.kind = J_NULL;
         return;
     }
-    bool has_columns = jtext_member(c->row, STR("input_query")).kind != J_ABSENT
-                       && jtext_member(c->row, STR("expected_answer")).kind != J_ABSENT
-                       && jtext_member(c->row, STR("generated_answer")).kind != J_ABSENT;
-    if (!has_columns || template.kind != J_STRING || reply.kind == J_STRING
+    if (!has_columns(c->row) || template.kind != J_STRING || reply.kind == J_STRING
         || reply.kind == J_ABSENT || jtext_count(regexes) == 0)
         return;
     CLEANUP_TEXT struct text t = TEXT_INIT;
@@ -179,16 +185,11 @@ is_context(struct jval v, bool *ret_empty)
 static bool
 may_ask(const struct conformance_case *c)
 {
-    static const char *const nominal[] = { "input_query", "expected_answer",
-                                           "generated_answer" };
     const struct needs *n = NULL;
-    for (size_t i = 0; i < ARRAY_LEN(nominal); i++)
-        if (jtext_member(c->row, str_z(nominal[i])).kind == J_ABSENT)
-            return false;
     for (size_t i = 0; i < ARRAY_LEN(all_needs); i++)
         if (strcmp(c->scorer, all_needs[i].scorer) == 0)
             n = &all_needs[i];
-    if (n == NULL)
+    if (n == NULL || !has_columns(c->row))
         return false;
     for (size_t i = 0; n->columns[i] != NULL; i++) {
         bool empty;

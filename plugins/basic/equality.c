@@ -10,15 +10,10 @@
 
 #include "basic.h"
 #include "kind.h"
+#include "pytext.h"
 
 /* Deeper values than the host lets through; the guard is for the stack's sake. */
 #define DEPTH_MAX 1000
-
-static bool
-same_text(struct evald_str a, struct evald_str b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
 
 static bool
 is_integer(const struct evald_value *v)
@@ -30,7 +25,7 @@ is_integer(const struct evald_value *v)
 static struct evald_str
 digits(struct evald_str s)
 {
-    return same_text(s, evald_s("-0")) ? evald_s("0") : s;
+    return pytext_same(s, evald_s("-0")) ? evald_s("0") : s;
 }
 
 /* The integer i, any number of digits, against a double: printf writes out every digit of
@@ -45,14 +40,14 @@ same_integer_double(const struct evald_value *i, double d)
     char all[400]; /* DBL_MAX has 309 digits */
     int n = snprintf(all, sizeof all, "%.0f", d);
     return n > 0 && (size_t)n < sizeof all
-           && same_text(i->str, (struct evald_str){ all, (size_t)n });
+           && pytext_same(i->str, (struct evald_str){ all, (size_t)n });
 }
 
 static bool
 same_number(const struct evald_value *a, const struct evald_value *b)
 {
     if (is_integer(a) && is_integer(b))
-        return same_text(digits(a->str), digits(b->str));
+        return pytext_same(digits(a->str), digits(b->str));
     if (is_integer(a))
         return same_integer_double(a, b->num);
     if (is_integer(b))
@@ -101,10 +96,7 @@ static int
 by_key_and_place(const void *pa, const void *pb)
 {
     const struct node *a = pa, *b = pb;
-    size_t n = a->key.len < b->key.len ? a->key.len : b->key.len;
-    int order = n > 0 ? memcmp(a->key.ptr, b->key.ptr, n) : 0;
-    if (order == 0)
-        order = (a->key.len > b->key.len) - (a->key.len < b->key.len);
+    int order = pytext_order(a->key, b->key);
     return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
 }
 
@@ -117,7 +109,7 @@ as_object(struct node *node)
     if (n > 1)
         qsort(all, n, sizeof *all, by_key_and_place);
     for (size_t i = 0; i < n; i++)
-        if (i + 1 == n || !same_text(all[i].key, all[i + 1].key))
+        if (i + 1 == n || !pytext_same(all[i].key, all[i + 1].key))
             all[kept++] = all[i];
     node->n_parts = kept;
 }
@@ -150,7 +142,7 @@ same_container(struct evald_call *c, struct node *a, struct node *b, int depth)
     if (a->n_parts != b->n_parts)
         return false;
     for (size_t i = 0; i < a->n_parts; i++)
-        if (!same_text(a->parts[i].key, b->parts[i].key))
+        if (!pytext_same(a->parts[i].key, b->parts[i].key))
             return false;
     for (size_t i = 0; i < a->n_parts; i++)
         if (!same(c, &a->parts[i], &b->parts[i], depth))
@@ -170,11 +162,11 @@ same(struct evald_call *c, struct node *x, struct node *y, int depth)
         return false;
     switch (a->kind) {
     case EVALD_STRING:
-        return same_text(a->str, b->str);
+        return pytext_same(a->str, b->str);
     case EVALD_ARRAY:
     case EVALD_OBJECT:
         /* The same bytes are the same value, unless there is a NaN among them. */
-        if (same_text(a->str, b->str) && memmem(a->str.ptr, a->str.len, "NaN", 3) == NULL)
+        if (pytext_same(a->str, b->str) && memmem(a->str.ptr, a->str.len, "NaN", 3) == NULL)
             return true;
         return same_container(c, x, y, depth + 1);
     default:
@@ -222,7 +214,7 @@ subset_of_score(struct evald_call *c, void *self, const struct evald_row *row)
                               " object in 'generated_answer'", kind_name(x));
         open_node(c, &generated);
         for (size_t i = 0; i < generated.n_parts; i++)
-            if (x->kind == EVALD_STRING && same_text(x->str, generated.parts[i].key))
+            if (x->kind == EVALD_STRING && pytext_same(x->str, generated.parts[i].key))
                 return evald_score(c, 1);
         return evald_score(c, 0);
     default:

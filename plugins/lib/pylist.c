@@ -39,9 +39,9 @@ sort(struct pylist_member **list, struct pylist_member **room, size_t n)
     }
 }
 
-/* Sorted; what a later member of the same name replaces is GONE from all. */
+/* How many names there are; what a later member of the same name replaces is GONE from all. */
 static size_t
-as_dict(struct evald_call *c, struct pylist_member *all, size_t n, struct pylist_member ***ret)
+as_dict(struct evald_call *c, struct pylist_member *all, size_t n)
 {
     struct pylist_member **list = evald_alloc(c, (n + n / 2 + 1) * sizeof *list);
     size_t kept = 0;
@@ -56,33 +56,22 @@ as_dict(struct evald_call *c, struct pylist_member *all, size_t n, struct pylist
             list[kept++] = list[i];
         }
     }
-    *ret = list;
     return kept;
 }
 
 size_t
 pylist_members(struct evald_call *c, const struct evald_value *v, struct pylist_member **ret)
 {
-    struct pylist_member **sorted;
     *ret = NULL;
     if (v->kind != EVALD_ARRAY && v->kind != EVALD_OBJECT)
         return 0;
     size_t n = members_of(c, v->str, ret), kept = 0;
-    if (v->kind == EVALD_ARRAY || as_dict(c, *ret, n, &sorted) == n)
+    if (v->kind == EVALD_ARRAY || as_dict(c, *ret, n) == n)
         return n;
     for (size_t i = 0; i < n; i++)
         if ((*ret)[i].value.kind != GONE)
             (*ret)[kept++] = (*ret)[i];
     return kept;
-}
-
-size_t
-pylist_sorted(struct evald_call *c, const struct evald_value *object,
-              struct pylist_member ***ret)
-{
-    struct pylist_member *all;
-    size_t n = members_of(c, object->str, &all);
-    return as_dict(c, all, n, ret);
 }
 
 static struct evald_value *

@@ -17,10 +17,6 @@ struct pylist_member {
 size_t pylist_members(struct evald_call *c, const struct evald_value *v,
                       struct pylist_member **ret);
 
-/* The members of an object, each name once with its last value, in the order of the names. */
-size_t pylist_sorted(struct evald_call *c, const struct evald_value *object,
-                     struct pylist_member ***ret);
-
 /* len(list(v)), without the memory that the list takes. */
 bool pylist_len(struct evald_call *c, const struct evald_value *v, size_t *ret);
 
